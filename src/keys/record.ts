@@ -1,0 +1,46 @@
+/**
+ * A registered key as files, registries and the management API write it. The field names are the
+ * same everywhere (SPEC: key file, protocol, API, console, logs). Records are untrusted input:
+ * ids become header values and labels, so their alphabet is checked here, once.
+ */
+import { z } from "zod";
+import { parseDigest } from "./digest.ts";
+
+/** Ids that may become header values and metric labels: no CR, LF, space, quote or non-ASCII. */
+const ID = /^[A-Za-z0-9._:-]{1,128}$/;
+const SCOPE = /^(\*|[A-Za-z0-9._:/-]{1,128})$/;
+
+const id = (what: string): z.ZodString =>
+  z.string().regex(ID, `${what} must be 1 to 128 characters of A-Z a-z 0-9 . _ : -`);
+
+const displayName = z.string().min(1).max(200);
+
+const instant = z.iso
+  .datetime({ offset: true, error: "must be an RFC 3339 time such as 2027-01-01T00:00:00Z" })
+  .describe("RFC 3339 time with a zone");
+
+const owner = (what: string) =>
+  z.strictObject({ id: id(`${what} id`), name: displayName.optional() });
+
+export const keyRecordSchema = z.strictObject({
+  id: id("key id").describe("Public id of the key, for example key_01J9Z6."),
+  name: displayName.optional().describe("What people call this key."),
+  digest: z
+    .string()
+    .refine((value) => parseDigest(value) !== undefined, "must be sha256: and 64 lower-case hex digits")
+    .describe("sha256:<hex> of the secret."),
+  start: z.string().max(40).optional().describe("First characters of the secret, for people."),
+  organization: owner("organization"),
+  project: owner("project").optional(),
+  environment: id("environment").optional(),
+  scopes: z.array(z.string().regex(SCOPE, "is not a scope name")).max(256).default([]),
+  folders: z.array(id("folder id")).max(64).optional(),
+  created_at: instant.optional(),
+  not_before: instant.optional(),
+  expires_at: instant.optional(),
+  revoked_at: instant.optional(),
+  rotated_at: instant.optional().describe("When a successor was made; the key lives on until expires_at."),
+  successor: id("key id").optional().describe("The key that replaces this one."),
+});
+
+export type KeyRecord = z.output<typeof keyRecordSchema>;
