@@ -1,0 +1,35 @@
+/** The catalogue of refusals is a contract: every code is produced by a test. */
+import { expect, test } from "vitest";
+import { denialCodes, denialKinds } from "../../src/errors/catalogue.ts";
+import { projectFiles, textOf } from "../support/source-files.ts";
+
+/** Code → why no test produces it yet. */
+const UNTESTED: Readonly<Record<string, string>> = {
+  limit_exceeded: "a seam: nothing produces it before limits exist",
+};
+
+const tests = projectFiles("test")
+  .filter((path) => path.endsWith(".test.ts") && !path.startsWith("test/meta/"))
+  .map(textOf)
+  .join("\n");
+
+function isTested(code: string): boolean {
+  return new RegExp(`\\b${code}\\b`).test(tests);
+}
+
+test("every refusal is produced by at least one test", () => {
+  const untested = denialCodes.filter((code) => UNTESTED[code] === undefined && !isTested(code));
+  expect(untested).toEqual([]);
+});
+
+test("no excuse outlives its reason", () => {
+  expect(Object.keys(UNTESTED).filter(isTested)).toEqual([]);
+});
+
+test("a refusal is a status that refuses, and a 401 carries a challenge (RFC 9110 section 15.5.2)", () => {
+  for (const [code, kind] of Object.entries(denialKinds)) {
+    expect(kind.status, code).toBeGreaterThanOrEqual(400);
+    expect(kind.status, code).toBeLessThan(600);
+    if (kind.status === 401) expect(kind.challenge, code).not.toBe("none");
+  }
+});
