@@ -31,7 +31,12 @@ export const OTHER_KEYS = "_other";
 export class KeyCounterTable {
   readonly #max: number;
   readonly #own = new Map<string, KeyCounters>();
-  readonly #other = new KeyCounters({ keyId: OTHER_KEYS, organization: OTHER_KEYS, project: OTHER_KEYS, environment: OTHER_KEYS });
+  readonly #other = new KeyCounters({
+    keyId: OTHER_KEYS,
+    organization: OTHER_KEYS,
+    project: OTHER_KEYS,
+    environment: OTHER_KEYS,
+  });
 
   constructor(max: number) {
     this.#max = max;

@@ -19,8 +19,7 @@ const instant = z.iso
   .datetime({ offset: true, error: "must be an RFC 3339 time such as 2027-01-01T00:00:00Z" })
   .describe("RFC 3339 time with a zone");
 
-const owner = (what: string) =>
-  z.strictObject({ id: id(`${what} id`), name: displayName.optional() });
+const owner = (what: string) => z.strictObject({ id: id(`${what} id`), name: displayName.optional() });
 
 export const keyRecordSchema = z.strictObject({
   id: id("key id").describe("Public id of the key, for example key_01J9Z6."),

@@ -39,7 +39,7 @@ export class ScopeTable {
 
   /** What a key with these scopes may do: inclusion followed, `*` is everything. */
   holding(scopes: readonly string[]): ScopeSet {
-    const name = [...scopes].sort().join(" ");
+    const name = scopes.toSorted().join(" ");
     const known = this.#interned.get(name);
     if (known !== undefined) return known;
     const set = this.#widen(scopes);
