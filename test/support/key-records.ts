@@ -1,0 +1,40 @@
+/** Key records and compiled keys for tests. */
+import type { CompiledKey } from "../../src/keys/compiled-key.ts";
+import { KeyCounters } from "../../src/keys/counters.ts";
+import { digestOf, formatDigest } from "../../src/keys/digest.ts";
+import type { KeyRecord } from "../../src/keys/record.ts";
+
+export function keyRecord(secret: string, more: Partial<KeyRecord> = {}): KeyRecord {
+  return {
+    id: "key_1",
+    digest: formatDigest(digestOf(secret)),
+    organization: { id: "org_acme" },
+    scopes: ["read"],
+    ...more,
+  };
+}
+
+/** Enough of a compiled key for tests that do not decide: times and identity. */
+export function compileForTest(record: KeyRecord): CompiledKey {
+  return {
+    id: record.id,
+    name: record.name,
+    organization: { id: record.organization.id, name: record.organization.name },
+    project: undefined,
+    environment: record.environment,
+    scopes: record.scopes,
+    scopeSet: new Uint32Array(1),
+    folders: record.folders,
+    identityHeaders: [],
+    notBeforeMs: instantMs(record.not_before, -Infinity),
+    expiresAtMs: instantMs(record.expires_at, Infinity),
+    revokedAtMs: instantMs(record.revoked_at, Infinity),
+    createdAtMs: undefined,
+    rotatedAtMs: undefined,
+    counters: new KeyCounters({ keyId: record.id, organization: "org_acme", project: "", environment: "" }),
+  };
+}
+
+function instantMs(written: string | undefined, otherwise: number): number {
+  return written === undefined ? otherwise : Date.parse(written);
+}
