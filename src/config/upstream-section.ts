@@ -1,0 +1,137 @@
+/** `upstreams`: the memory backends behind the gate. */
+import { z } from "zod";
+import { ownHeaderName } from "./header-name.ts";
+import { duration, filePath, integer, line, optionFacts } from "./option.ts";
+
+const upstreamUrl = z
+  .string()
+  .max(2048)
+  .superRefine((text, context) => {
+    const fault = faultOfUrl(text);
+    if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
+  })
+  .describe("Where the backend listens: http://host:port, https://host:port or unix:/absolute/path.");
+optionFacts.add(upstreamUrl, { type: "URL" });
+
+/** A path here would be joined to the request's, so that what was authorised is not what is sent. */
+function faultOfUrl(text: string): string | undefined {
+  if (text.startsWith("unix:")) {
+    const path = text.slice("unix:".length);
+    if (!path.startsWith("/") || path.startsWith("//")) return "a unix socket is written unix:/absolute/path";
+    // sun_path holds 108 bytes with the closing NUL (unix(7)).
+    return Buffer.byteLength(path) > 107 ? "a unix socket path has at most 107 bytes" : undefined;
+  }
+  if (!/^https?:\/\//i.test(text)) return "must begin with http://, https:// or unix:/";
+  const url = URL.parse(text);
+  if (url === null) return "is not a valid URL";
+  if (url.username !== "" || url.password !== "") {
+    return "must not hold a user or password; put the backend's secret under auth";
+  }
+  if (text.includes("?")) return "must be an origin: no query";
+  if (text.includes("#")) return "must be an origin: no fragment";
+  if (url.pathname !== "/") return "must be an origin: no path; the request's path is forwarded as it is";
+  return undefined;
+}
+
+const auth = z
+  .strictObject({
+    header: ownHeaderName("Header that carries the backend's own credential."),
+    scheme: line(64, "Authentication scheme before the value, such as Bearer or Token.")
+      .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "must be one word such as Bearer")
+      .optional(),
+    value: line(
+      8192,
+      "The credential itself; better taken from the environment: ${BACKEND_TOKEN}.",
+    ).optional(),
+    value_file: filePath("File that holds the credential; instead of value.").optional(),
+  })
+  .superRefine((auth, context) => {
+    if (auth.value === undefined && auth.value_file === undefined) {
+      context.addIssue({ code: "custom", message: "needs value or value_file" });
+    } else if (auth.value !== undefined && auth.value_file !== undefined) {
+      context.addIssue({ code: "custom", path: ["value_file"], message: "value is given as well; keep one" });
+    }
+  })
+  // The loader replaces the empty value by the file's content.
+  .transform((auth) => ({ ...auth, value: auth.value ?? "" }))
+  .describe("The backend's own credential, put in after the client's key was taken out.");
+
+const tls = z
+  .strictObject({
+    ca_file: filePath("PEM file of the authorities to trust instead of the system's.").optional(),
+    cert_file: filePath("PEM file of the client certificate; needs key_file.").optional(),
+    key_file: filePath("PEM file of the client certificate's key; needs cert_file.").optional(),
+    server_name: line(
+      253,
+      "Name expected in the server's certificate, when it is not the URL's host.",
+    ).optional(),
+  })
+  .superRefine((tls, context) => {
+    if ((tls.cert_file === undefined) === (tls.key_file === undefined)) return;
+    const given = tls.cert_file === undefined ? "key_file" : "cert_file";
+    const missing = tls.cert_file === undefined ? "cert_file" : "key_file";
+    context.addIssue({ code: "custom", path: [given], message: `needs ${missing} as well` });
+  })
+  // The loader fills in the files' content.
+  .transform((tls) => ({ ...tls, ...noPem }))
+  .describe("How the certificate of an https backend is checked. It always is.");
+
+const noPem: {
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+} = {
+  ca: undefined,
+  cert: undefined,
+  key: undefined,
+};
+
+const timeouts = z
+  .strictObject({
+    connect: duration(
+      { min: "10ms", max: "5m" },
+      "To open a connection to the backend, TLS included.",
+    ).prefault("2s"),
+    headers: duration({ min: "10ms", max: "24h" }, "To the first byte of the backend's answer.").prefault(
+      "60s",
+    ),
+    idle: duration({ min: "10ms", max: "24h" }, "Between two pieces of the backend's answer.").prefault("5m"),
+    total: duration(
+      { min: "10ms", max: "24h", zeroIsOff: true },
+      "For the whole exchange. Off by default, so that long streams live.",
+    ).prefault("0s"),
+  })
+  .describe("How long the backend may take.")
+  .prefault({});
+
+const upstream = z
+  .strictObject({
+    url: upstreamUrl,
+    auth: auth.optional(),
+    connections: integer(1, 10_000, "Connections open to the backend at once, per process.").default(128),
+    queue: integer(0, 100_000, "Requests that wait for a free connection before more get 503.").default(1024),
+    timeouts,
+    host: z
+      .enum(["upstream", "client"])
+      .describe("Which Host header the backend sees: its own, or the one that the client sent.")
+      .default("upstream"),
+    tls: tls.optional(),
+  })
+  .superRefine((upstream, context) => {
+    if (upstream.tls !== undefined && !/^https:/i.test(upstream.url)) {
+      context.addIssue({ code: "custom", path: ["tls"], message: "needs an https:// url" });
+    }
+  });
+
+export const UPSTREAM_NAME: RegExp = /^[a-z][a-z0-9_-]{0,62}$/;
+
+export const upstreams = z
+  .record(
+    z.string().regex(UPSTREAM_NAME, "a name is 1 to 63 characters of a-z 0-9 _ - and begins with a letter"),
+    upstream,
+  )
+  .refine((upstreams) => Object.keys(upstreams).length > 0, "needs at least one upstream")
+  .refine((upstreams) => Object.keys(upstreams).length <= 1000, "at most 1000 upstreams")
+  .describe("The backends, by name. Routes that name none go to `default`, or to the only one.");
+
+export type UpstreamConfig = z.output<typeof upstream>;
