@@ -28,11 +28,32 @@ const refusal = (
 
 export const denialKinds = {
   // Stage 1, framing: what node:http lets through but a proxy must not.
-  framing_invalid: refusal(400, "Bad request", "The request is framed in a way that could be read in two ways.", { closes: true }),
-  host_invalid: refusal(400, "Bad request", "The request needs exactly one valid Host header.", { closes: true }),
-  connection_invalid: refusal(400, "Bad request", "The Connection header names a field that must not be removed.", { closes: true }),
-  upgrade_invalid: refusal(400, "Bad request", "An upgrade request must be a WebSocket handshake without a body."),
-  transfer_coding_unsupported: refusal(501, "Not implemented", "Only the chunked transfer coding is supported.", { closes: true }),
+  framing_invalid: refusal(
+    400,
+    "Bad request",
+    "The request is framed in a way that could be read in two ways.",
+    { closes: true },
+  ),
+  host_invalid: refusal(400, "Bad request", "The request needs exactly one valid Host header.", {
+    closes: true,
+  }),
+  connection_invalid: refusal(
+    400,
+    "Bad request",
+    "The Connection header names a field that must not be removed.",
+    { closes: true },
+  ),
+  upgrade_invalid: refusal(
+    400,
+    "Bad request",
+    "An upgrade request must be a WebSocket handshake without a body.",
+  ),
+  transfer_coding_unsupported: refusal(
+    501,
+    "Not implemented",
+    "Only the chunked transfer coding is supported.",
+    { closes: true },
+  ),
   method_unsupported: refusal(501, "Not implemented", "This request method is not supported."),
   version_unsupported: refusal(505, "HTTP version not supported", "Use HTTP/1.1.", { closes: true }),
   expectation_failed: refusal(417, "Expectation failed", "Only Expect: 100-continue is supported."),
@@ -40,23 +61,50 @@ export const denialKinds = {
   loop_detected: refusal(508, "Loop detected", "The request has already passed through this gate."),
   // Stage 2, target.
   target_invalid: refusal(400, "Bad request", "The request target is not a valid path."),
-  target_ambiguous: refusal(400, "Bad request", "The path contains characters that servers read in different ways."),
-  target_too_long: refusal(414, "URI too long", "The request target is longer than this gate accepts.", { closes: true }),
-  credential_in_target: refusal(400, "Bad request", "The request target contains the API key. Send it in a header only, and rotate it."),
-  headers_too_large: refusal(431, "Request header fields too large", "The request head is larger than this gate accepts.", { closes: true }),
-  body_too_large: refusal(413, "Content too large", "The request body is larger than this gate accepts.", { closes: true }),
+  target_ambiguous: refusal(
+    400,
+    "Bad request",
+    "The path contains characters that servers read in different ways.",
+  ),
+  target_too_long: refusal(414, "URI too long", "The request target is longer than this gate accepts.", {
+    closes: true,
+  }),
+  credential_in_target: refusal(
+    400,
+    "Bad request",
+    "The request target contains the API key. Send it in a header only, and rotate it.",
+  ),
+  headers_too_large: refusal(
+    431,
+    "Request header fields too large",
+    "The request head is larger than this gate accepts.",
+    { closes: true },
+  ),
+  body_too_large: refusal(413, "Content too large", "The request body is larger than this gate accepts.", {
+    closes: true,
+  }),
   request_timeout: refusal(408, "Request timeout", "The request did not arrive in time.", { closes: true }),
   // Stages 4 to 6, credential and key.
   key_missing: refusal(401, "Unauthorized", "An API key is required.", { challenge: "bare" }),
-  key_ambiguous: refusal(401, "Unauthorized", "Send exactly one API key, once.", { challenge: "invalid_token" }),
+  key_ambiguous: refusal(401, "Unauthorized", "Send exactly one API key, once.", {
+    challenge: "invalid_token",
+  }),
   key_invalid: refusal(401, "Unauthorized", "The API key is not valid.", { challenge: "invalid_token" }),
-  key_not_yet_valid: refusal(401, "Unauthorized", "The API key is not valid yet.", { challenge: "invalid_token" }),
+  key_not_yet_valid: refusal(401, "Unauthorized", "The API key is not valid yet.", {
+    challenge: "invalid_token",
+  }),
   key_revoked: refusal(401, "Unauthorized", "The API key was revoked.", { challenge: "invalid_token" }),
   key_expired: refusal(401, "Unauthorized", "The API key has expired.", { challenge: "invalid_token" }),
-  registry_unavailable: refusal(503, "Service unavailable", "The API key cannot be checked right now. Try again."),
+  registry_unavailable: refusal(
+    503,
+    "Service unavailable",
+    "The API key cannot be checked right now. Try again.",
+  ),
   // Stage 7, authorization.
   route_denied: refusal(403, "Forbidden", "This path is not open to API keys."),
-  scope_missing: refusal(403, "Forbidden", "The API key lacks a scope that this call needs.", { challenge: "insufficient_scope" }),
+  scope_missing: refusal(403, "Forbidden", "The API key lacks a scope that this call needs.", {
+    challenge: "insufficient_scope",
+  }),
   environment_denied: refusal(403, "Forbidden", "The API key belongs to another environment."),
   network_denied: refusal(403, "Forbidden", "The API key may not be used from this address."),
   // Stage 8, limits (a seam: nothing produces it before limits exist).

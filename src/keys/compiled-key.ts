@@ -3,10 +3,13 @@
  * config is computed once, when the key enters the cache.
  */
 import type { KeyCounters } from "./counters.ts";
+import type { Digest } from "./digest.ts";
 import type { ScopeSet } from "./scope-table.ts";
 
 export interface CompiledKey {
   readonly id: string;
+  /** To ask again whether the key still holds while an answer streams. */
+  readonly digest: Digest;
   readonly name: string | undefined;
   readonly organization: { readonly id: string; readonly name: string | undefined };
   readonly project: { readonly id: string; readonly name: string | undefined } | undefined;

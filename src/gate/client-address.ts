@@ -1,0 +1,39 @@
+/**
+ * Who is calling, by address. Only what a trusted proxy wrote counts, read from the right: the
+ * left end of X-Forwarded-For is whatever the client chose to send.
+ */
+import { BlockList, isIP } from "node:net";
+import type { Head } from "./head.ts";
+
+/** @param entries IP addresses or CIDR ranges, already validated */
+export function compileNetworks(entries: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const entry of entries) {
+    const [address = "", bits] = entry.split("/");
+    const family = isIP(address) === 6 ? "ipv6" : "ipv4";
+    if (bits === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(bits), family);
+  }
+  return list;
+}
+
+/** An address that is not one is in no network: fail closed. IPv4-mapped IPv6 counts as IPv4. */
+export function isInNetwork(networks: BlockList, address: string): boolean {
+  const plain = address.startsWith("::ffff:") ? address.slice("::ffff:".length) : address;
+  const family = isIP(plain);
+  if (family === 0) return false;
+  return networks.check(plain, family === 6 ? "ipv6" : "ipv4");
+}
+
+/** @param peer the socket's remote address */
+export function clientAddress(peer: string, head: Head, trusted: BlockList | undefined): string {
+  if (trusted === undefined || head.forwardedFor === undefined || !isInNetwork(trusted, peer)) return peer;
+  let client = peer;
+  for (const hop of head.forwardedFor.split(",").toReversed()) {
+    const address = hop.trim();
+    if (isIP(address) === 0) return client;
+    client = address;
+    if (!isInNetwork(trusted, address)) return client;
+  }
+  return client;
+}

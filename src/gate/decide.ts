@@ -1,0 +1,125 @@
+/**
+ * The whole decision, as one straight function of early returns. Synchronous when the key is
+ * cached; the one thing it may wait for is a key look-up. It reads no clock and does no I/O of
+ * its own, so `keyward explain` runs exactly this.
+ */
+import { Denial } from "../errors/denial.ts";
+import type { CompiledKey } from "../keys/compiled-key.ts";
+import { digestOf } from "../keys/digest.ts";
+import { type Admitted, type Candidate, admit, admitPublic } from "./admit.ts";
+import { clientAddress } from "./client-address.ts";
+import { isPreflight } from "./cors.ts";
+import { extractCredential } from "./credential.ts";
+import type { Exchange } from "./exchange.ts";
+import type { GateRoute } from "./gate-route.ts";
+import type { GateState } from "./gate-state.ts";
+import { type Head, type RequestLine, readHead } from "./head.ts";
+import { methodBit } from "./routes.ts";
+import { type Target, readTarget } from "./target.ts";
+
+/** A CORS preflight, answered by the gate without a key (Fetch standard: it never carries one). */
+export class Preflight {
+  readonly head: Head;
+  constructor(head: Head) {
+    this.head = head;
+  }
+}
+
+export type Decision = Admitted | Denial | Preflight;
+
+/**
+ * @param exchange is told what each stage found: path, route, key
+ * @returns a promise only when the key must be looked up
+ */
+export function decide(
+  state: GateState,
+  line: RequestLine,
+  exchange: Exchange,
+): Decision | Promise<Decision> {
+  const head = readHead(line, state.headers);
+  if (head instanceof Denial) return head;
+  const target = readTarget(line.target, state.targetBytesMax);
+  if (target instanceof Denial) return target;
+  exchange.path = target.path;
+  const method = methodBit(line.method);
+  if (method === undefined) return new Denial("method_unsupported", { note: line.method });
+  const refused = checkHop(state, line, head, target);
+  if (refused !== undefined) return refused;
+  if (state.cors !== undefined && isPreflight(line, head)) return new Preflight(head);
+
+  const route = state.routes.match(target.matchPath, method);
+  exchange.route = route?.name;
+  const candidate: Candidate = {
+    head,
+    target,
+    clientAddress: clientAddress(exchange.remoteAddress, head, state.trustedProxies),
+  };
+  if (route?.isPublic === true) return checkBody(admitPublic(candidate, route));
+
+  const secret = extractCredential(head, state.places);
+  if (secret instanceof Denial) return secret;
+  const fault = state.keyFormat.check(secret);
+  if (fault !== undefined) return new Denial("key_invalid", { note: `key format: ${fault}` });
+  if (target.path.includes(secret) || target.query.includes(secret))
+    return new Denial("credential_in_target");
+
+  const found = state.keys.resolve(digestOf(secret));
+  if (found instanceof Promise) {
+    return found.then((late) => decideForKey(state, candidate, route, late, secret, exchange));
+  }
+  return decideForKey(state, candidate, route, found, secret, exchange);
+}
+
+function decideForKey(
+  state: GateState,
+  candidate: Candidate,
+  route: GateRoute | undefined,
+  found: KeyLookup,
+  secret: string,
+  exchange: Exchange,
+): Admitted | Denial {
+  if (found === "unknown") return new Denial("key_invalid", { note: "unknown key" });
+  if ("kind" in found) {
+    return new Denial("registry_unavailable", {
+      note: found.note,
+      retryAfterSeconds: found.retryAfterSeconds,
+    });
+  }
+  exchange.key = found;
+  return checkBody(admit(candidate, route, found, secret, state.clock.now()));
+}
+
+type KeyLookup = CompiledKey | "unknown" | { kind: "unavailable"; note: string; retryAfterSeconds: number };
+
+/** 413 before a byte of the body is read, where the length is declared. */
+function checkBody(decision: Admitted | Denial): Admitted | Denial {
+  if (decision instanceof Denial) return decision;
+  return decision.head.contentLength > decision.route.bodyBytesMax ? new Denial("body_too_large") : decision;
+}
+
+/** What RFC 9110 asks of a gateway before it looks at the resource. */
+function checkHop(state: GateState, line: RequestLine, head: Head, target: Target): Denial | undefined {
+  // An absolute-form target replaces Host (RFC 9112 section 3.2.2); two different names are two readings.
+  if (target.authority !== undefined && target.authority.toLowerCase() !== head.host.toLowerCase()) {
+    return new Denial("host_invalid", { note: "target names another host than Host" });
+  }
+  // RFC 9110 section 7.6.3: our own name in Via means that the request came round.
+  if (head.via !== undefined && state.viaPattern.test(head.via)) return new Denial("loop_detected");
+  if (head.maxForwards === 0 && line.method === "OPTIONS") {
+    return new Denial("method_unsupported", { note: "Max-Forwards is 0" });
+  }
+  if (head.isWebSocket) return checkWebSocket(line, head);
+  return undefined;
+}
+
+/** RFC 6455 section 4.2.1. A body behind an upgrade would be read as frames (RFC 9931). */
+function checkWebSocket(line: RequestLine, head: Head): Denial | undefined {
+  if (line.method !== "GET" || line.httpVersion !== "1.1" || head.contentLength !== -1 || head.isChunked) {
+    return new Denial("upgrade_invalid");
+  }
+  if (head.websocketVersion !== "13") return new Denial("websocket_version");
+  if (!/^[A-Za-z0-9+/]{22}==$/.test(head.websocketKey ?? "")) {
+    return new Denial("upgrade_invalid", { note: "Sec-WebSocket-Key" });
+  }
+  return undefined;
+}

@@ -1,0 +1,289 @@
+/**
+ * The gate as one object: an HTTP server in front, the current state behind it, and what must
+ * outlive both. Composition roots make one, give it states, and close it.
+ */
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Clock } from "../base/clock.ts";
+import { Denial } from "../errors/denial.ts";
+import { noteLatest, refuseBroken } from "./broken.ts";
+import { type Decision, Preflight, decide } from "./decide.ts";
+import { Exchange, type Observer } from "./exchange.ts";
+import { forward } from "./forward.ts";
+import type { GateState } from "./gate-state.ts";
+import type { RequestLine } from "./head.ts";
+import { type ListenerBounds, createListener } from "./listener.ts";
+import { endInvalidStreams, openTunnels } from "./open-streams.ts";
+import { type Call, answerPreflight, answerWhoami, denyCall, denySocket } from "./own-answers.ts";
+import type { ClientTimeouts } from "./deadlines.ts";
+import type { RelayContext } from "./relay.ts";
+import { requestIds } from "./request-id.ts";
+import { Sweeper } from "./sweeper.ts";
+import { Upgrade, type UpgradeContext } from "./upgrade.ts";
+
+/** What is fixed when the listener is made; a reload cannot change it. */
+export interface GateOptions {
+  readonly clock: Clock;
+  readonly observer: Observer;
+  /** Start of every request id of this process. */
+  readonly idStart: string;
+  readonly bounds: ListenerBounds;
+  readonly inFlightMax: number;
+  readonly timeouts: ClientTimeouts;
+  readonly websocketIdleMs: number;
+  /** A bug, not a refusal: told to the program log. */
+  readonly onBug: (error: unknown) => void;
+}
+
+/** One state and the contexts that relays made under it share. */
+interface Serving {
+  readonly state: GateState;
+  readonly relay: RelayContext;
+  readonly upgrade: UpgradeContext;
+}
+
+export class Gate {
+  readonly #options: GateOptions;
+  readonly #server: Server;
+  readonly #sweeper: Sweeper;
+  readonly #nextId: () => string;
+  #serving: Serving;
+  #inFlight = 0;
+  #isDraining = false;
+  #haveKeysChanged = false;
+
+  constructor(options: GateOptions, state: GateState) {
+    this.#options = options;
+    this.#nextId = requestIds(options.idStart);
+    this.#sweeper = new Sweeper(options.clock);
+    this.#sweeper.add({ check: () => this.#endInvalidStreams() });
+    this.#serving = this.#serve(state);
+    this.#server = createListener(options.bounds, {
+      request: (req, res, expectsContinue) => this.#handle(req, res, expectsContinue),
+      unmetExpectation: (req, res) => this.#refuseExpectation(req, res),
+      upgrade: (req, socket, early) => this.#handleUpgrade(req, socket, early),
+      broken: (error, socket) => this.#refuseBroken(error, socket),
+    });
+  }
+
+  /** Requests that begin from now on are decided by this state. */
+  setState(state: GateState): void {
+    const previous = this.#serving.state;
+    this.#serving = this.#serve(state);
+    if (previous.keys !== state.keys) previous.keys.close();
+    this.#haveKeysChanged = true;
+  }
+
+  #serve(state: GateState): Serving {
+    const options = this.#options;
+    const shared = {
+      outgoing: { table: state.headers, via: state.via, trustedProxies: state.trustedProxies, isTls: false },
+      identityNames: state.identityNames,
+      vary: state.vary,
+      timeouts: options.timeouts,
+      sweeper: this.#sweeper,
+      monotonic: () => options.clock.monotonic(),
+      isDraining: () => this.#isDraining,
+    };
+    return {
+      state,
+      relay: { ...shared, deny: (call, denial) => this.#deny(state, call, denial) },
+      upgrade: {
+        ...shared,
+        websocketIdleMs: options.websocketIdleMs,
+        denyRaw: (socket, exchange, denial) => {
+          denySocket(state, socket, exchange, denial);
+          this.#finish(exchange);
+        },
+        finished: (exchange) => this.#finish(exchange),
+      },
+    };
+  }
+
+  /** Keys may have been revoked: open streams are asked again on the next sweep. */
+  keysChanged(): void {
+    this.#haveKeysChanged = true;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  get tunnels(): number {
+    return openTunnels(this.#sweeper).length;
+  }
+
+  /** @returns the address in use; port 0 asks the system for a free one */
+  async listen(options: { host: string; port: number; reusePort?: boolean }): Promise<AddressInfo> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(options, () => {
+        this.#server.off("error", reject);
+        resolve();
+      });
+    });
+    this.#sweeper.start();
+    return this.#server.address() as AddressInfo;
+  }
+
+  /**
+   * Stops accepting, lets requests in flight finish, then ends what is left.
+   * @param graceMs how long they have
+   */
+  async close(graceMs: number): Promise<void> {
+    this.#isDraining = true;
+    const closed = new Promise<void>((resolve) => {
+      if (this.#server.listening) this.#server.close(() => resolve());
+      else resolve();
+    });
+    for (const tunnel of openTunnels(this.#sweeper)) tunnel.close(1001, "the gate is stopping");
+    // Connections that fall idle after close() would otherwise stay until their keep-alive ends.
+    const idle = setInterval(() => this.#server.closeIdleConnections(), 50);
+    const hardEnd = setTimeout(() => this.#server.closeAllConnections(), graceMs);
+    await closed;
+    clearInterval(idle);
+    clearTimeout(hardEnd);
+    this.#sweeper.stop();
+  }
+
+  #endInvalidStreams(): void {
+    const haveKeysChanged = this.#haveKeysChanged;
+    this.#haveKeysChanged = false;
+    endInvalidStreams(this.#serving.state, this.#sweeper, haveKeysChanged);
+  }
+
+  // --- requests
+
+  #begin(method: string, remoteAddress: string): Exchange {
+    const exchange = new Exchange(this.#nextId(), method, remoteAddress, this.#options.clock.monotonic());
+    this.#inFlight++;
+    this.#options.observer.started(exchange);
+    return exchange;
+  }
+
+  #finish(exchange: Exchange): void {
+    this.#inFlight--;
+    exchange.durationMs = this.#options.clock.monotonic() - exchange.startedMs;
+    this.#options.observer.finished(exchange);
+  }
+
+  #handle(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void {
+    const serving = this.#serving;
+    const exchange = this.#begin(req.method ?? "", req.socket.remoteAddress ?? "");
+    const call: Call = { req, res, exchange };
+    noteLatest(req.socket, res);
+    res.once("close", () => {
+      if (!res.writableFinished) exchange.aborted = true;
+      if (exchange.status === 0) exchange.status = CLIENT_GONE;
+      this.#finish(exchange);
+    });
+    try {
+      if (this.#inFlight > this.#options.inFlightMax) {
+        this.#deny(serving.state, call, new Denial("overloaded"));
+        return;
+      }
+      const decision = decide(serving.state, requestLine(req), exchange);
+      if (decision instanceof Promise) {
+        decision
+          .then((late) => this.#act(serving, late, call, expectsContinue))
+          .catch((error: unknown) => this.#fault(serving.state, call, error));
+      } else {
+        this.#act(serving, decision, call, expectsContinue);
+      }
+    } catch (error) {
+      this.#fault(serving.state, call, error);
+    }
+  }
+
+  #act(serving: Serving, decision: Decision, call: Call, expectsContinue: boolean): void {
+    const { state } = serving;
+    if (call.res.destroyed) return;
+    if (decision instanceof Denial) {
+      this.#deny(state, call, decision);
+      return;
+    }
+    if (decision instanceof Preflight) {
+      answerPreflight(state, call, decision.head.origin);
+      return;
+    }
+    const { handler } = decision.route;
+    if (handler === "whoami" && decision.key !== undefined) {
+      answerWhoami(state, call, decision.key, this.#isDraining);
+      return;
+    }
+    const refused =
+      handler === undefined
+        ? forward(decision, call, serving.relay, expectsContinue)
+        : new Denial("not_implemented");
+    if (refused !== undefined) this.#deny(state, call, refused);
+  }
+
+  #deny(state: GateState, call: Call, denial: Denial): void {
+    denyCall(state, call, denial, this.#isDraining);
+  }
+
+  /** A bug in the gate: the client gets 500 and nothing more reaches the upstream. */
+  #fault(state: GateState, call: Call, error: unknown): void {
+    this.#options.onBug(error);
+    if (call.res.headersSent) call.res.destroy();
+    else this.#deny(state, call, new Denial("internal_error"));
+  }
+
+  #refuseExpectation(req: IncomingMessage, res: ServerResponse): void {
+    const exchange = this.#begin(req.method ?? "", req.socket.remoteAddress ?? "");
+    res.once("close", () => this.#finish(exchange));
+    this.#deny(this.#serving.state, { req, res, exchange }, new Denial("expectation_failed"));
+  }
+
+  #handleUpgrade(req: IncomingMessage, socket: Duplex, early: Buffer): void {
+    const { state, upgrade } = this.#serving;
+    const exchange = this.#begin(req.method ?? "", req.socket.remoteAddress ?? "");
+    socket.on("error", () => socket.destroy());
+    const act = (decision: Decision): void => {
+      if (decision instanceof Denial) upgrade.denyRaw(socket, exchange, decision);
+      else if (decision instanceof Preflight || decision.route.handler !== undefined) {
+        upgrade.denyRaw(socket, exchange, new Denial("upgrade_invalid"));
+      } else new Upgrade(decision, req, socket, early, exchange, upgrade).start();
+    };
+    const fault = (error: unknown): void => {
+      this.#options.onBug(error);
+      upgrade.denyRaw(socket, exchange, new Denial("internal_error"));
+    };
+    try {
+      if (this.#inFlight > this.#options.inFlightMax) {
+        act(new Denial("overloaded"));
+        return;
+      }
+      const decision = decide(state, requestLine(req), exchange);
+      if (decision instanceof Promise) decision.then(act).catch(fault);
+      else act(decision);
+    } catch (error) {
+      fault(error);
+    }
+  }
+
+  /** What never became a request. */
+  #refuseBroken(error: Error & { code?: string }, socket: Duplex): void {
+    refuseBroken({ error, socket }, this.#sweeper, (denial) => {
+      const address = "remoteAddress" in socket ? String(socket.remoteAddress) : "";
+      this.#serving.upgrade.denyRaw(socket, this.#begin("", address), denial);
+    });
+  }
+}
+
+/** The status in logs and metrics when the client left before it got one; nginx made it known. */
+const CLIENT_GONE = 499;
+
+function requestLine(req: IncomingMessage): RequestLine {
+  return {
+    method: req.method ?? "",
+    target: req.url ?? "",
+    httpVersion: req.httpVersion,
+    rawHeaders: req.rawHeaders,
+  };
+}

@@ -1,0 +1,70 @@
+/**
+ * What the upstream is told about the caller. Rendered once per key, when it enters the cache; a
+ * fact that the key does not have has no header, and the client's copy of it is dropped all the
+ * same (header-table).
+ */
+import type { CompiledKey } from "../keys/compiled-key.ts";
+import type { KeyCounterTable } from "../keys/counters.ts";
+import type { Digest } from "../keys/digest.ts";
+import type { KeyRecord } from "../keys/record.ts";
+import type { ScopeTable } from "../keys/scope-table.ts";
+
+/** Header names; null switches a header off. */
+export interface IdentityNames {
+  readonly organization: string | null;
+  readonly project: string | null;
+  readonly environment: string | null;
+  readonly key: string | null;
+  readonly folders: string | null;
+  readonly scopes: string | null;
+}
+
+const millis = (instant: string | undefined): number | undefined =>
+  instant === undefined ? undefined : Date.parse(instant);
+
+export function compileKey(
+  record: KeyRecord,
+  digest: Digest,
+  names: IdentityNames,
+  scopes: ScopeTable,
+  counters: KeyCounterTable,
+): CompiledKey {
+  const { organization, project, environment } = record;
+  return {
+    id: record.id,
+    digest,
+    name: record.name,
+    organization: { id: organization.id, name: organization.name },
+    project: project === undefined ? undefined : { id: project.id, name: project.name },
+    environment,
+    scopes: record.scopes,
+    scopeSet: scopes.holding(record.scopes),
+    folders: record.folders,
+    identityHeaders: renderIdentity(record, names),
+    notBeforeMs: millis(record.not_before) ?? Number.NEGATIVE_INFINITY,
+    expiresAtMs: millis(record.expires_at) ?? Number.POSITIVE_INFINITY,
+    revokedAtMs: millis(record.revoked_at) ?? Number.POSITIVE_INFINITY,
+    createdAtMs: millis(record.created_at),
+    rotatedAtMs: millis(record.rotated_at),
+    counters: counters.for({
+      keyId: record.id,
+      organization: organization.id,
+      project: project?.id ?? "",
+      environment: environment ?? "",
+    }),
+  };
+}
+
+function renderIdentity(record: KeyRecord, names: IdentityNames): string[] {
+  const headers: string[] = [];
+  const add = (name: string | null, value: string | undefined): void => {
+    if (name !== null && value !== undefined && value !== "") headers.push(name, value);
+  };
+  add(names.organization, record.organization.id);
+  add(names.project, record.project?.id);
+  add(names.environment, record.environment);
+  add(names.key, record.id);
+  add(names.folders, record.folders?.join(","));
+  add(names.scopes, record.scopes.join(" "));
+  return headers;
+}

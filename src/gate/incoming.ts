@@ -1,0 +1,82 @@
+/**
+ * The one builder of response headers for the client: the upstream's, less what was meant for the
+ * hop between gate and upstream (RFC 9110 section 7.6.1) and less what must not get out.
+ */
+
+const NEVER_RELAYED = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "proxy-authenticate",
+  "proxy-authentication-info",
+  "transfer-encoding",
+  "te",
+  "trailer",
+  "upgrade",
+  // Orders to a web server in front of us, not to the client.
+  "x-accel-redirect",
+  "x-sendfile",
+  "x-lighttpd-send-file",
+  // Ours to say.
+  "x-request-id",
+]);
+
+export interface ResponseHead {
+  /** Name, value, name, value. */
+  readonly headers: string[];
+  /** -1 when the upstream declared none. */
+  readonly contentLength: number;
+  readonly isEventStream: boolean;
+}
+
+/**
+ * @param raw name, value, name, value as the upstream sent them (latin-1 bytes)
+ * @param identityNames lower-case identity header names, never echoed to clients
+ */
+export function readResponseHead(
+  raw: readonly Buffer[],
+  status: number,
+  identityNames: ReadonlySet<string>,
+): ResponseHead {
+  const lines: string[] = [];
+  let nominated: Set<string> | undefined;
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i]?.toString("latin1") ?? "";
+    const value = raw[i + 1]?.toString("latin1") ?? "";
+    const lower = name.toLowerCase();
+    if (lower === "connection") nominated = addNominations(nominated, value);
+    if (NEVER_RELAYED.has(lower) || identityNames.has(lower)) continue;
+    lines.push(lower, name, value);
+  }
+  return assemble(lines, status, nominated);
+}
+
+function assemble(
+  lines: readonly string[],
+  status: number,
+  nominated: ReadonlySet<string> | undefined,
+): ResponseHead {
+  const headers: string[] = [];
+  let contentLength = -1;
+  let isEventStream = false;
+  for (let i = 0; i + 2 < lines.length; i += 3) {
+    const lower = lines[i] ?? "";
+    const value = lines[i + 2] ?? "";
+    if (nominated?.has(lower) === true && lower !== "content-length") continue;
+    if (lower === "content-length") {
+      // RFC 9110 section 8.6: no length on a 204.
+      if (status === 204) continue;
+      contentLength = Number(value);
+    } else if (lower === "content-type") {
+      isEventStream = /^text\/event-stream\b/i.test(value);
+    }
+    headers.push(lines[i + 1] ?? "", value);
+  }
+  return { headers, contentLength, isEventStream };
+}
+
+function addNominations(into: Set<string> | undefined, value: string): Set<string> {
+  const names = into ?? new Set();
+  for (const part of value.toLowerCase().split(",")) names.add(part.trim());
+  return names;
+}

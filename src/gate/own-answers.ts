@@ -1,0 +1,67 @@
+/**
+ * Answers that the gate gives itself: refusals, preflights, whoami. Each fills the exchange with
+ * what the client was told.
+ */
+import { type IncomingMessage, STATUS_CODES, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Denial } from "../errors/denial.ts";
+import type { CompiledKey } from "../keys/compiled-key.ts";
+import { originHeaders, preflightHeaders } from "./cors.ts";
+import type { Exchange } from "./exchange.ts";
+import type { GateState } from "./gate-state.ts";
+import { renderRaw, sendAnswer } from "./reply.ts";
+import { describeCaller } from "./whoami.ts";
+
+/** How long a refused raw connection stays for the client to read the refusal. */
+const RAW_LINGER_MS = 1000;
+
+/** A request together with where its answer goes. */
+export interface Call {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly exchange: Exchange;
+}
+
+/** @param isLast the connection should not be used again */
+export function denyCall(state: GateState, call: Call, denial: Denial, isLast: boolean): void {
+  const { req, res, exchange } = call;
+  const extra = ["X-Request-Id", exchange.id];
+  if (state.cors !== undefined) extra.push(...originHeaders(state.cors, req.headers.origin));
+  const answer = state.replies.answer(denial, extra);
+  noteDenial(exchange, denial, answer.status, answer.body.length);
+  // An HTTP/1.0 client gets no persistent connection (RFC 9112 section 9.3).
+  sendAnswer(req, res, answer, answer.closes || isLast || req.httpVersion !== "1.1");
+}
+
+/** For a connection that has no ServerResponse; always ends it. */
+export function denySocket(state: GateState, socket: Duplex, exchange: Exchange, denial: Denial): void {
+  const answer = state.replies.answer(denial, ["X-Request-Id", exchange.id]);
+  noteDenial(exchange, denial, answer.status, answer.body.length);
+  socket.end(renderRaw(answer, STATUS_CODES[answer.status] ?? ""));
+  setTimeout(() => socket.destroy(), RAW_LINGER_MS).unref();
+}
+
+function noteDenial(exchange: Exchange, denial: Denial, status: number, bytes: number): void {
+  exchange.denial = denial.code;
+  exchange.note = denial.note;
+  exchange.status = status;
+  exchange.bytesOut = bytes;
+}
+
+export function answerPreflight(state: GateState, call: Call, origin: string | undefined): void {
+  const headers = state.cors === undefined ? [] : preflightHeaders(state.cors, origin);
+  headers.push("X-Request-Id", call.exchange.id);
+  call.exchange.status = 204;
+  sendAnswer(call.req, call.res, { status: 204, headers, body: Buffer.alloc(0) }, false);
+}
+
+export function answerWhoami(state: GateState, call: Call, key: CompiledKey, isLast: boolean): void {
+  const { req, res, exchange } = call;
+  const body = Buffer.from(`${JSON.stringify(describeCaller(key))}\n`);
+  const headers = ["Content-Type", "application/json", "Content-Length", String(body.length)];
+  headers.push("Cache-Control", "no-store", "X-Request-Id", exchange.id);
+  if (state.cors !== undefined) headers.push(...originHeaders(state.cors, req.headers.origin));
+  exchange.status = 200;
+  exchange.bytesOut = body.length;
+  sendAnswer(req, res, { status: 200, headers, body }, isLast);
+}

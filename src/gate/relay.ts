@@ -1,0 +1,279 @@
+/**
+ * One request in flight: the client's body goes up, the upstream's answer comes down, each at the
+ * speed of the slower side. Every way that either side can fall silent, stall or leave ends here,
+ * within a bound, and a broken answer is never ended as if it were whole.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Dispatcher } from "undici";
+import { Denial } from "../errors/denial.ts";
+import type { Admitted } from "./admit.ts";
+import type { Exchange } from "./exchange.ts";
+import { type ClientTimeouts, overdue } from "./deadlines.ts";
+import { readResponseHead } from "./incoming.ts";
+import { buildOutgoingHeaders, type OutgoingContext } from "./outgoing.ts";
+import type { Call } from "./own-answers.ts";
+import { endAfterDrain } from "./reply.ts";
+import { BodyFault, RequestBody, type BodyWatcher } from "./request-body.ts";
+import type { Sweeper, Watched } from "./sweeper.ts";
+import { mapUpstreamError } from "./upstream-error.ts";
+
+/** Interim answers relayed per request; more is an upstream gone wrong. */
+const INTERIM_MAX = 16;
+
+export interface RelayContext {
+  readonly outgoing: Omit<OutgoingContext, "requestId" | "peerAddress">;
+  readonly identityNames: ReadonlySet<string>;
+  /** `Vary` value that keeps shared caches from mixing up callers (RFC 9111 section 4.1). */
+  readonly vary: string;
+  readonly timeouts: ClientTimeouts;
+  readonly sweeper: Sweeper;
+  readonly monotonic: () => number;
+  /** Answers with a denial; only called while no byte of an answer was sent. */
+  readonly deny: (call: Call, denial: Denial) => void;
+  /** New connections should not be kept alive: the gate is stopping. */
+  readonly isDraining: () => boolean;
+}
+
+type Controller = Dispatcher.DispatchController & { rawHeaders?: Buffer[] | null };
+
+export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher {
+  readonly admitted: Admitted;
+  readonly #call: Call;
+  readonly #req: IncomingMessage;
+  readonly #res: ServerResponse;
+  readonly #exchange: Exchange;
+  readonly #context: RelayContext;
+  #expectsContinue: boolean;
+  #controller: Controller | undefined;
+  #body: RequestBody | null = null;
+  #headers: string[] = [];
+  #attempts = 0;
+  #interims = 0;
+  #dispatchedMs = 0;
+  #progressMs = 0;
+  #isHeadReceived = false;
+  #isPaused = false;
+  #isEventStream = false;
+  #isDone = false;
+
+  constructor(admitted: Admitted, call: Call, context: RelayContext, expectsContinue: boolean) {
+    this.admitted = admitted;
+    this.#call = call;
+    this.#req = call.req;
+    this.#res = call.res;
+    this.#exchange = call.exchange;
+    this.#context = context;
+    this.#expectsContinue = expectsContinue;
+  }
+
+  start(): void {
+    const { head, upstream, route } = this.admitted;
+    this.#headers = buildOutgoingHeaders(this.admitted, this.#req.rawHeaders, {
+      ...this.#context.outgoing,
+      requestId: this.#exchange.id,
+      peerAddress: this.#exchange.remoteAddress,
+    });
+    if (head.hasBody) this.#body = new RequestBody(this.#req, route.bodyBytesMax, this);
+    upstream.inFlight++;
+    this.#context.sweeper.add(this);
+    this.#res.once("close", this.#onClientClose);
+    this.#dispatch();
+  }
+
+  #dispatch(): void {
+    const { head, target, upstream } = this.admitted;
+    this.#attempts++;
+    this.#dispatchedMs = this.#progressMs = this.#context.monotonic();
+    const options: Dispatcher.DispatchOptions & { servername?: string } = {
+      path: target.path + target.query,
+      method: this.#req.method as Dispatcher.HttpMethod,
+      headers: this.#headers,
+      body: this.#body,
+      // undici would close the connection after every HEAD otherwise.
+      reset: false,
+    };
+    // Without this the client's Host would choose the certificate name that is checked.
+    if (upstream.serverName !== undefined) options.servername = upstream.serverName;
+    if (!head.hasBody) options.body = null;
+    upstream.pool.dispatch(options, this);
+  }
+
+  onRequestStart(controller: Controller): void {
+    this.#controller = controller;
+    if (this.#isDone) controller.abort(new BodyFault("client_gone"));
+  }
+
+  onResponseStart(controller: Controller, status: number, _headers: unknown, statusText?: string): void {
+    this.#progress();
+    if (status < 200) {
+      this.#relayInterim(controller, status);
+      return;
+    }
+    if (status > 599) throw Object.assign(new Error("status out of range"), { code: "UND_ERR_RES_STATUS" });
+    this.#isHeadReceived = true;
+    this.#exchange.upstreamMs = this.#progressMs - this.#dispatchedMs;
+    if (this.#isDone) return;
+    const head = readResponseHead(controller.rawHeaders ?? [], status, this.#context.identityNames);
+    this.#isEventStream = head.isEventStream;
+    const { headers } = head;
+    if (this.admitted.key !== undefined) headers.push("Vary", this.#context.vary);
+    headers.push("X-Request-Id", this.#exchange.id);
+    // RFC 9112 section 9.3: an answer before the request is whole ends the connection.
+    if (!this.#isRequestWhole() || this.#context.isDraining()) headers.push("Connection", "close");
+    this.#exchange.status = status;
+    this.#res.writeHead(status, statusText ?? "", headers);
+    if (this.#isEventStream) this.#res.flushHeaders();
+  }
+
+  #relayInterim(controller: Controller, status: number): void {
+    this.#interims++;
+    if (status === 101 || this.#interims > INTERIM_MAX) {
+      throw Object.assign(new Error("unexpected interim answer"), { code: "UND_ERR_RES_INTERIM" });
+    }
+    // RFC 9110 section 15.2: none to an HTTP/1.0 client.
+    if (this.#isDone || this.#req.httpVersion !== "1.1") return;
+    const { headers } = readResponseHead(controller.rawHeaders ?? [], status, this.#context.identityNames);
+    this.#res.writeInformation(status, headers);
+  }
+
+  onResponseData(controller: Controller, chunk: Buffer): void {
+    this.#progress();
+    if (this.#isDone) return;
+    this.#exchange.bytesOut += chunk.length;
+    if (!this.#res.write(chunk)) {
+      this.#isPaused = true;
+      controller.pause();
+      this.#res.once("drain", this.#onDrain);
+    }
+  }
+
+  #onDrain = (): void => {
+    this.#isPaused = false;
+    this.#progress();
+    this.#controller?.resume();
+  };
+
+  onResponseEnd(): void {
+    if (this.#isDone) return;
+    this.#release();
+    if (this.#isRequestWhole()) this.#res.end();
+    else endAfterDrain(this.#req, this.#res, EARLY_ANSWER_DRAIN_BYTES);
+  }
+
+  onResponseError(_controller: unknown, error: Error): void {
+    if (this.#isDone) return;
+    if (error instanceof BodyFault && error.kind === "client_gone") {
+      this.#onClientClose();
+      return;
+    }
+    const fault = mapUpstreamError(error);
+    if (!this.#isHeadReceived && this.#mayRetry(fault.isConnectionLost)) {
+      this.#dispatch();
+      return;
+    }
+    this.#exchange.upstreamError = fault.kind;
+    this.#fail(new Denial(fault.code, { note: fault.note }));
+  }
+
+  /** Once, and only where the upstream cannot have acted: a safe method whose connection broke unanswered. */
+  #mayRetry(isConnectionLost: boolean): boolean {
+    const method = this.#req.method ?? "";
+    return (
+      isConnectionLost && this.#attempts === 1 && this.#body === null && /^(?:GET|HEAD|OPTIONS)$/.test(method)
+    );
+  }
+
+  // --- the client's side
+
+  received(bytes: number): void {
+    this.#exchange.bytesIn += bytes;
+    this.#progress();
+  }
+
+  wanted(): void {
+    if (!this.#expectsContinue) return;
+    this.#expectsContinue = false;
+    this.#res.writeContinue();
+  }
+
+  #onClientClose = (): void => {
+    if (this.#isDone) return;
+    this.#exchange.aborted = true;
+    if (this.#exchange.status === 0) this.#exchange.status = 499;
+    this.#stop(new BodyFault("client_gone"));
+  };
+
+  // --- deadlines
+
+  check(nowMs: number): void {
+    const body = this.#body;
+    const denial = overdue(
+      {
+        totalMs: nowMs - this.#dispatchedMs,
+        silentMs: nowMs - this.#progressMs,
+        isClientBlocked: this.#isPaused,
+        isAwaitingBody: body !== null && !body.isComplete && !body.isUntouched && !body.isBlocked,
+        hasResponseHead: this.#isHeadReceived,
+        isEventStream: this.#isEventStream,
+      },
+      this.#context.timeouts,
+      this.admitted.upstream,
+    );
+    if (denial === undefined) return;
+    if (denial.code === "upstream_timeout") this.#exchange.upstreamError ??= "timeout";
+    this.#fail(denial);
+  }
+
+  isFor(res: ServerResponse): boolean {
+    return this.#res === res;
+  }
+
+  /** An answer without a foreseeable end. */
+  get isStream(): boolean {
+    return this.#isEventStream;
+  }
+
+  /** Ends the exchange from our side, for example because its key was revoked. */
+  cut(denial: Denial): void {
+    if (!this.#isDone) this.#fail(denial);
+  }
+
+  // --- endings
+
+  #fail(denial: Denial): void {
+    const res = this.#res;
+    this.#stop(new BodyFault("client_gone"));
+    if (res.headersSent) {
+      // Never a clean end: the client must see that the answer is not whole.
+      this.#exchange.aborted = true;
+      this.#exchange.note = denial.note;
+      res.destroy();
+      return;
+    }
+    this.#context.deny(this.#call, denial);
+  }
+
+  #stop(reason: Error): void {
+    this.#release();
+    this.#body?.destroy(reason);
+    this.#controller?.abort(reason);
+  }
+
+  #release(): void {
+    this.#isDone = true;
+    this.admitted.upstream.inFlight--;
+    this.#context.sweeper.delete(this);
+    this.#res.off("close", this.#onClientClose);
+  }
+
+  #isRequestWhole(): boolean {
+    return this.#body === null || this.#body.isComplete || this.#req.complete;
+  }
+
+  #progress(): void {
+    this.#progressMs = this.#context.monotonic();
+  }
+}
+
+/** How much of an upload is still read after the upstream answered it early. */
+const EARLY_ANSWER_DRAIN_BYTES = 64 * 1024;

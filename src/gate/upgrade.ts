@@ -1,0 +1,191 @@
+/**
+ * WebSocket, and nothing else. The handshake is a request like any other: decided by the same
+ * function, rebuilt by the same header builder, sent through undici's upgrade on the upstream's
+ * pool. Only a real 101 with the right accept value opens the tunnel; every other answer is
+ * relayed and the connection closed, so that bytes sent early are never read as a request
+ * (RFC 9931).
+ */
+import { createHash } from "node:crypto";
+import { STATUS_CODES, type IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Dispatcher } from "undici";
+import { Denial } from "../errors/denial.ts";
+import type { Admitted } from "./admit.ts";
+import type { Exchange } from "./exchange.ts";
+import { readResponseHead } from "./incoming.ts";
+import { buildOutgoingHeaders } from "./outgoing.ts";
+import type { RelayContext } from "./relay.ts";
+import { renderRaw } from "./reply.ts";
+import type { Watched } from "./sweeper.ts";
+import { Tunnel } from "./tunnel.ts";
+import { mapUpstreamError } from "./upstream-error.ts";
+
+/** RFC 6455 section 1.3. */
+const ACCEPT_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+export interface UpgradeContext extends Omit<RelayContext, "deny"> {
+  readonly websocketIdleMs: number;
+  /** Answers on the raw socket and ends the exchange. */
+  readonly denyRaw: (socket: Duplex, exchange: Exchange, denial: Denial) => void;
+  readonly finished: (exchange: Exchange) => void;
+}
+
+type Controller = Dispatcher.DispatchController & { rawHeaders?: Buffer[] | null };
+
+export class Upgrade implements Dispatcher.DispatchHandler, Watched {
+  readonly #admitted: Admitted;
+  readonly #req: IncomingMessage;
+  readonly #socket: Duplex;
+  /** Bytes that the client sent behind its handshake; held until the tunnel is open. */
+  readonly #early: Buffer;
+  readonly #exchange: Exchange;
+  readonly #context: UpgradeContext;
+  #controller: Controller | undefined;
+  #startedMs = 0;
+  #isRefused = false;
+  #isDone = false;
+
+  constructor(
+    admitted: Admitted,
+    req: IncomingMessage,
+    socket: Duplex,
+    early: Buffer,
+    exchange: Exchange,
+    context: UpgradeContext,
+  ) {
+    this.#admitted = admitted;
+    this.#req = req;
+    this.#socket = socket;
+    this.#early = early;
+    this.#exchange = exchange;
+    this.#context = context;
+  }
+
+  start(): void {
+    const { target, upstream } = this.#admitted;
+    this.#exchange.upstream = upstream.name;
+    if (!upstream.hasRoom) {
+      this.#context.denyRaw(this.#socket, this.#exchange, new Denial("upstream_busy"));
+      return;
+    }
+    const headers = buildOutgoingHeaders(this.#admitted, this.#req.rawHeaders, {
+      ...this.#context.outgoing,
+      requestId: this.#exchange.id,
+      peerAddress: this.#exchange.remoteAddress,
+    });
+    upstream.inFlight++;
+    this.#startedMs = this.#context.monotonic();
+    this.#context.sweeper.add(this);
+    this.#socket.once("close", this.#onClientClose);
+    const options: Dispatcher.DispatchOptions & { servername?: string } = {
+      path: target.path + target.query,
+      method: "GET",
+      upgrade: "websocket",
+      headers,
+    };
+    if (upstream.serverName !== undefined) options.servername = upstream.serverName;
+    upstream.pool.dispatch(options, this);
+  }
+
+  onRequestStart(controller: Controller): void {
+    this.#controller = controller;
+    if (this.#isDone) controller.abort(new Error("client gone"));
+  }
+
+  onRequestUpgrade(controller: Controller, status: number, _headers: unknown, upstreamSocket: Duplex): void {
+    if (this.#isDone || status !== 101 || !this.#isAccepted(controller.rawHeaders ?? [])) {
+      upstreamSocket.destroy();
+      if (!this.#isDone) this.#fail(new Denial("upstream_failed", { note: "handshake answer is not valid" }));
+      return;
+    }
+    this.#release();
+    this.#exchange.status = 101;
+    this.#exchange.upgraded = true;
+    this.#exchange.upstreamMs = this.#context.monotonic() - this.#startedMs;
+    const { headers } = readResponseHead(controller.rawHeaders ?? [], 101, this.#context.identityNames);
+    let head = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n";
+    for (let i = 0; i + 1 < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
+    this.#socket.write(Buffer.from(`${head}X-Request-Id: ${this.#exchange.id}\r\n\r\n`, "latin1"));
+    if (this.#early.length > 0) upstreamSocket.write(this.#early);
+    new Tunnel(this.#socket, upstreamSocket, this.#admitted, this.#exchange, this.#context).start();
+  }
+
+  #isAccepted(raw: readonly Buffer[]): boolean {
+    const expected = createHash("sha1")
+      .update((this.#admitted.head.websocketKey ?? "") + ACCEPT_GUID)
+      .digest("base64");
+    for (let i = 0; i + 1 < raw.length; i += 2) {
+      if (raw[i]?.toString("latin1").toLowerCase() === "sec-websocket-accept")
+        return raw[i + 1]?.toString("latin1") === expected;
+    }
+    return false;
+  }
+
+  /** The upstream declined: its answer goes to the client, then the connection ends. */
+  onResponseStart(controller: Controller, status: number, _headers: unknown, statusText?: string): void {
+    if (this.#isDone || status < 200) return;
+    this.#isRefused = true;
+    this.#exchange.status = status;
+    this.#exchange.upstreamMs = this.#context.monotonic() - this.#startedMs;
+    const { headers } = readResponseHead(controller.rawHeaders ?? [], status, this.#context.identityNames);
+    const text = statusText ?? STATUS_CODES[status] ?? "";
+    this.#socket.write(renderRaw({ status, headers, body: Buffer.alloc(0) }, text));
+  }
+
+  onResponseData(controller: Controller, chunk: Buffer): void {
+    if (this.#isDone) return;
+    this.#exchange.bytesOut += chunk.length;
+    if (!this.#socket.write(chunk)) {
+      controller.pause();
+      this.#socket.once("drain", () => controller.resume());
+    }
+  }
+
+  onResponseEnd(): void {
+    if (this.#isDone) return;
+    this.#release();
+    this.#socket.end();
+    this.#context.finished(this.#exchange);
+  }
+
+  onResponseError(_controller: unknown, error: Error): void {
+    if (this.#isDone) return;
+    const fault = mapUpstreamError(error);
+    this.#exchange.upstreamError = fault.kind;
+    this.#fail(new Denial(fault.code, { note: fault.note }));
+  }
+
+  check(nowMs: number): void {
+    if (nowMs - this.#startedMs <= this.#admitted.upstream.headersTimeoutMs) return;
+    this.#exchange.upstreamError = "timeout";
+    this.#fail(new Denial("upstream_timeout", { note: "handshake was not answered" }));
+  }
+
+  #onClientClose = (): void => {
+    if (this.#isDone) return;
+    this.#exchange.aborted = true;
+    if (this.#exchange.status === 0) this.#exchange.status = 499;
+    this.#release();
+    this.#controller?.abort(new Error("client gone"));
+    this.#context.finished(this.#exchange);
+  };
+
+  #fail(denial: Denial): void {
+    this.#release();
+    this.#controller?.abort(new Error(denial.code));
+    if (this.#isRefused) {
+      this.#exchange.aborted = true;
+      this.#socket.destroy();
+      this.#context.finished(this.#exchange);
+      return;
+    }
+    this.#context.denyRaw(this.#socket, this.#exchange, denial);
+  }
+
+  #release(): void {
+    this.#isDone = true;
+    this.#admitted.upstream.inFlight--;
+    this.#context.sweeper.delete(this);
+    this.#socket.off("close", this.#onClientClose);
+  }
+}
