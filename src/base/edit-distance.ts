@@ -11,8 +11,11 @@ export function nearestWord(written: string, known: Iterable<string>): string | 
   let best = allowedEdits(plain.length) + 1;
   for (const word of known) {
     const candidate = plainForm(word);
-    if (Math.abs(candidate.length - plain.length) >= best) continue;
-    const edits = editDistance(plain, candidate);
+    // Somebody who writes `warning` for `warn` made one mistake, not three.
+    const isLonger = candidate.length >= PREFIX_MIN && plain.startsWith(candidate);
+    const isShorter = plain.length >= PREFIX_MIN && candidate.startsWith(plain);
+    if (Math.abs(candidate.length - plain.length) >= best && !isLonger && !isShorter) continue;
+    const edits = plain === candidate ? 0 : isLonger || isShorter ? 1 : editDistance(plain, candidate);
     if (edits < best && edits < candidate.length) [nearest, best] = [word, edits];
   }
   return nearest;
@@ -20,6 +23,9 @@ export function nearestWord(written: string, known: Iterable<string>): string | 
 
 /** The cost grows with the square of the length; nobody mistypes longer words. */
 const WORD_LENGTH_MAX = 64;
+
+/** Fewer letters than these begin too many words. */
+const PREFIX_MIN = 4;
 
 function allowedEdits(length: number): number {
   return length <= 3 ? 1 : Math.min(3, Math.floor(length / 2.5));

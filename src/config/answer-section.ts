@@ -3,7 +3,7 @@ import { z } from "zod";
 import { denialCodes } from "../errors/catalogue.ts";
 import { errorFormat } from "./error-template.ts";
 import { foldHeaderName, headerName, ownHeaderName } from "./header-name.ts";
-import { duration, flag, line, optionFacts } from "./option.ts";
+import { duration, evenIfFaulty, flag, line, optionFacts } from "./option.ts";
 
 function identityHeader(what: string): z.ZodNullable<z.ZodString> {
   const schema = ownHeaderName(`Header with the ${what}, or null for none.`).nullable();
@@ -23,7 +23,7 @@ export const identity = z
   .superRefine((identity, context) => {
     const seen = new Set<string>();
     for (const [what, name] of Object.entries(identity)) {
-      if (name === null) continue;
+      if (typeof name !== "string") continue;
       const folded = foldHeaderName(name);
       if (seen.has(folded)) {
         context.addIssue({
@@ -34,7 +34,7 @@ export const identity = z
       }
       seen.add(folded);
     }
-  })
+  }, evenIfFaulty)
   .describe("Headers that tell the upstream who is calling. A client's own are always removed.")
   .prefault({});
 
@@ -103,12 +103,12 @@ export const cors = z
     ).prefault("10m"),
   })
   .superRefine((cors, context) => {
-    if (cors.credentials && cors.origins.includes("*")) {
+    if (cors.credentials && Array.isArray(cors.origins) && cors.origins.includes("*")) {
       // Fetch standard, CORS protocol and credentials: browsers refuse the pair.
       const message = "cannot be true while origins holds *: browsers refuse that";
       context.addIssue({ code: "custom", path: ["credentials"], message });
     }
-  })
+  }, evenIfFaulty)
   .describe("Answers to browsers. Without it preflight requests are handled as any other request.");
 
 export const headers = z

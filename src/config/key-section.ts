@@ -1,7 +1,7 @@
 /** `credentials`, `key_format`, `keys`, `cache`: where a key stands in a request and where keys live. */
 import { z } from "zod";
 import { foldHeaderName, ownHeaderName } from "./header-name.ts";
-import { duration, filePath, flag, integer, line, optionFacts } from "./option.ts";
+import { duration, evenIfFaulty, filePath, flag, integer, line, optionFacts } from "./option.ts";
 
 const scheme = z
   .string()
@@ -95,7 +95,7 @@ export const keys = z
     } else if (keys.file !== undefined && keys.registry !== undefined) {
       context.addIssue({ code: "custom", path: ["registry"], message: "file is given as well; keep one" });
     }
-  })
+  }, evenIfFaulty)
   .describe("Where keys live.");
 
 export const cache = z

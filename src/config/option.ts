@@ -7,6 +7,14 @@ import { z } from "zod";
 import { formatDuration, parseDuration } from "../base/duration.ts";
 import { formatSize, parseSize } from "../base/size.ts";
 
+/**
+ * For checks across a mapping: run them also when some option in it is faulty, so that all faults
+ * are told at once. Such a check must not rely on what it finds.
+ */
+export const evenIfFaulty: z.core.$ZodSuperRefineParams = {
+  when: ({ value }) => typeof value === "object" && value !== null && !Array.isArray(value),
+};
+
 /** What the reference says of an option beyond its JSON Schema. */
 export interface OptionFacts {
   readonly type: string;
@@ -57,7 +65,7 @@ export function size(
   const bound = `${formatSize(min)} to ${formatSize(max)}`;
   const unreadable = "must be a size such as 64KiB, 10MiB or 1GiB, or a number of bytes";
   const schema = z
-    .union([z.int(), z.string().regex(/^\d{1,15}(B|KiB|MiB|GiB|TiB)?$/)], unreadable)
+    .union([z.int(), z.string().regex(/^\d{1,15}(B|KiB|MiB|GiB|TiB)?$/, unreadable)], unreadable)
     .transform((written, context) => {
       const bytes = typeof written === "number" ? written : (parseSize(written) ?? -1);
       if (bytes >= min && bytes <= max) return bytes;

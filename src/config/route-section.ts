@@ -3,7 +3,16 @@
  * bounded here; the route table compiles them and knows ties and shadows.
  */
 import { z } from "zod";
-import { environmentName, flag, line, network, optionFacts, scopeName, size } from "./option.ts";
+import {
+  environmentName,
+  evenIfFaulty,
+  flag,
+  line,
+  network,
+  optionFacts,
+  scopeName,
+  size,
+} from "./option.ts";
 import { UPSTREAM_NAME } from "./upstream-section.ts";
 
 const methodNames = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"] as const;
@@ -89,7 +98,7 @@ const route = z
     if (route.handler !== undefined && route.upstream !== undefined) {
       refuse("upstream", "cannot stand beside handler: the gate answers itself");
     }
-  });
+  }, evenIfFaulty);
 
 export const routes = z
   .array(route)

@@ -47,7 +47,7 @@ export const gateConfigSchema = z
       "Time between not ready and no longer accepting, for load balancers to notice.",
     ).prefault("0s"),
     // Reserved: unknown to this version, but no mistake of the reader.
-    limits: z.never("limits are not supported by this version yet").optional(),
+    limits: z.never("is not supported by this version yet").optional(),
   })
   .describe("Config of the Keyward gate.");
 

@@ -1,7 +1,7 @@
 /** `upstreams`: the memory backends behind the gate. */
 import { z } from "zod";
 import { ownHeaderName } from "./header-name.ts";
-import { duration, filePath, integer, line, optionFacts } from "./option.ts";
+import { duration, evenIfFaulty, filePath, integer, line, optionFacts } from "./option.ts";
 
 const upstreamUrl = z
   .string()
@@ -51,7 +51,7 @@ const auth = z
     } else if (auth.value !== undefined && auth.value_file !== undefined) {
       context.addIssue({ code: "custom", path: ["value_file"], message: "value is given as well; keep one" });
     }
-  })
+  }, evenIfFaulty)
   // The loader replaces the empty value by the file's content.
   .transform((auth) => ({ ...auth, value: auth.value ?? "" }))
   .describe("The backend's own credential, put in after the client's key was taken out.");
@@ -71,7 +71,7 @@ const tls = z
     const given = tls.cert_file === undefined ? "key_file" : "cert_file";
     const missing = tls.cert_file === undefined ? "cert_file" : "key_file";
     context.addIssue({ code: "custom", path: [given], message: `needs ${missing} as well` });
-  })
+  }, evenIfFaulty)
   // The loader fills in the files' content.
   .transform((tls) => ({ ...tls, ...noPem }))
   .describe("How the certificate of an https backend is checked. It always is.");
@@ -118,10 +118,11 @@ const upstream = z
     tls: tls.optional(),
   })
   .superRefine((upstream, context) => {
-    if (upstream.tls !== undefined && !/^https:/i.test(upstream.url)) {
+    const hasTls = typeof upstream.tls === "object" && upstream.tls !== null;
+    if (hasTls && typeof upstream.url === "string" && !/^https:/i.test(upstream.url)) {
       context.addIssue({ code: "custom", path: ["tls"], message: "needs an https:// url" });
     }
-  });
+  }, evenIfFaulty);
 
 export const UPSTREAM_NAME: RegExp = /^[a-z][a-z0-9_-]{0,62}$/;
 
