@@ -22,8 +22,8 @@ export interface KeyCacheOptions {
   readonly keysMax: number;
   /** How long a key is served without asking the source again. */
   readonly ttlMs: number;
+  /** 0, here or as ttl, remembers no unknown keys. */
   readonly negativeMax: number;
-  /** 0 remembers no unknown keys. */
   readonly negativeTtlMs: number;
   /** Since the source last confirmed it, how long a key is served while the source is unavailable. */
   readonly maxStaleMs: number;
@@ -71,6 +71,7 @@ export class KeyCache {
   readonly #keys: LRUCache<Digest, CompiledKey>;
   readonly #unknown: LRUCache<Digest, true>;
   readonly #flights = new Map<Digest, Flight>();
+  readonly #remembersUnknown: boolean;
   readonly #unsubscribe: () => void;
   /** Also counts outdated flights, which have left the map but still occupy the source. */
   #inFlight = 0;
@@ -82,8 +83,9 @@ export class KeyCache {
     options: KeyCacheOptions,
     stats: KeyCacheStats = new KeyCacheStats(),
   ) {
-    // lru-cache reads a ttl of 0 as "for ever", which would keep revoked keys alive.
-    if (!(options.ttlMs >= 1)) throw new RangeError("ttlMs must be at least 1");
+    // lru-cache reads a ttl of 0 as "for ever", which would keep revoked keys alive, and a max of 0 as none.
+    if (!(options.ttlMs >= 1 && options.keysMax >= 1))
+      throw new RangeError("ttlMs and keysMax must be at least 1");
     this.#source = source;
     this.#compile = compile;
     this.#clock = clock;
@@ -98,11 +100,13 @@ export class KeyCache {
       },
     });
     this.#unknown = new LRUCache({
-      ...lruOptions(clock, options.negativeMax, Math.max(1, options.negativeTtlMs)),
+      // 0 would mean "no bound" and "for ever"; #settle stores nothing then.
+      ...lruOptions(clock, Math.max(1, options.negativeMax), Math.max(1, options.negativeTtlMs)),
       dispose: (_true, _digest, reason) => {
         if (reason === "evict") stats.evictions.negative++;
       },
     });
+    this.#remembersUnknown = options.negativeMax > 0 && options.negativeTtlMs > 0;
     this.#unsubscribe = source.onChange((change) => this.#forget(change));
   }
 
@@ -185,7 +189,7 @@ export class KeyCache {
       this.stats.misses.negative += waiting;
       // A key that has been removed must not come back as stale.
       this.#keys.delete(digest);
-      if (this.#options.negativeTtlMs > 0) this.#unknown.set(digest, true);
+      if (this.#remembersUnknown) this.#unknown.set(digest, true);
       return "unknown";
     }
     let key: CompiledKey;

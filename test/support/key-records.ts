@@ -1,7 +1,7 @@
 /** Key records and compiled keys for tests. */
 import type { CompiledKey } from "../../src/keys/compiled-key.ts";
 import { KeyCounters } from "../../src/keys/counters.ts";
-import { digestOf, formatDigest } from "../../src/keys/digest.ts";
+import { type Digest, digestOf, formatDigest } from "../../src/keys/digest.ts";
 import type { KeyRecord } from "../../src/keys/record.ts";
 
 export function keyRecord(secret: string, more: Partial<KeyRecord> = {}): KeyRecord {
@@ -15,9 +15,10 @@ export function keyRecord(secret: string, more: Partial<KeyRecord> = {}): KeyRec
 }
 
 /** Enough of a compiled key for tests that do not decide: times and identity. */
-export function compileForTest(record: KeyRecord): CompiledKey {
+export function compileForTest(record: KeyRecord, digest: Digest): CompiledKey {
   return {
     id: record.id,
+    digest,
     name: record.name,
     organization: { id: record.organization.id, name: record.organization.name },
     project: undefined,

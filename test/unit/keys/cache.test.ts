@@ -78,17 +78,18 @@ describe("time", () => {
     expect(cache.stats).toMatchObject({ hits: { negative: 1 }, misses: { negative: 2 } });
   });
 
-  test("a negative_ttl of 0 remembers nothing, rather than for ever", () => {
+  test.for([{ negativeTtlMs: 0 }, { negativeMax: 0 }])("%o remembers nothing, rather than all", (options) => {
     const finds = scene.answering(UNKNOWN);
-    const cache = scene.cache({ negativeTtlMs: 0 });
+    const cache = scene.cache(options);
     resolveNow(cache);
     resolveNow(cache);
     expect(finds()).toBe(2);
     expect(cache.entries().negative).toBe(0);
   });
 
-  test("a ttl of 0 is refused, because lru-cache would read it as for ever", () => {
+  test("a ttl or size of 0 is refused, because lru-cache would read it as no bound", () => {
     expect(() => scene.cache({ ttlMs: 0 })).toThrow(RangeError);
+    expect(() => scene.cache({ keysMax: 0 })).toThrow(RangeError);
   });
 });
 

@@ -1,0 +1,237 @@
+/**
+ * Keys from a YAML file. A file is taken whole or not at all, and every fault is told with its place:
+ * a typing mistake must never quietly drop a key, merge two tenants or let a revoked key back in.
+ * Knows nothing of when the file is read again.
+ */
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { z } from "zod";
+import { type Fault, fileFault } from "../document/fault.ts";
+import type { Environment } from "../document/interpolate.ts";
+import { readDocument } from "../document/read.ts";
+import { type Digest, digestOf, formatDigest, parseDigest } from "./digest.ts";
+import { compileKeyFormat, RANDOM_LENGTH_MIN, SECRET_LENGTH_MAX } from "./format.ts";
+import { readPlainYaml } from "./plain-yaml.ts";
+import { type KeyRecord, keyRecordSchema } from "./record.ts";
+import type { KeyChange, KeySource, Resolution } from "./source.ts";
+
+/** A key as the file writes it: instead of the digest it may hold, or point at, the secret. */
+const fileKeySchema = keyRecordSchema.extend({
+  digest: keyRecordSchema.shape.digest.optional(),
+  secret: z.string().optional().describe("For development: hashed when the file is read, then forgotten."),
+  secret_file: z.string().min(1).max(4096).optional().describe("A file that holds the secret alone."),
+});
+
+export const keyFileSchema = z.strictObject({
+  keys: z.array(fileKeySchema).max(1_000_000),
+  allow_empty: z
+    .boolean()
+    .optional()
+    .describe("`keys: []` is meant; without this it is taken for an accident."),
+});
+
+type FileKey = z.output<typeof fileKeySchema>;
+type KeyFile = z.output<typeof keyFileSchema>;
+
+export type LoadedKeys =
+  | { readonly ok: true; readonly records: ReadonlyMap<Digest, KeyRecord>; readonly count: number }
+  | { readonly ok: false; readonly faults: readonly Fault[] };
+
+/** 64 MiB is some 200,000 keys; whoever has more keeps them in a registry. */
+const BYTES_MAX = 64 * 1024 * 1024;
+
+export interface KeyFileRules {
+  /** Take an empty list also where the file does not say that it is meant: a key is about to be added. */
+  readonly allowEmpty?: boolean;
+}
+
+/** Reads and checks a key file. Never throws for what is wrong with the file. */
+export function loadKeyFile(file: string, env: Environment): LoadedKeys {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    return { ok: false, faults: [fileFault(file, `cannot be read: ${reasonOf(error)}`)] };
+  }
+  return parseKeyFile(text, file, env);
+}
+
+/**
+ * Checks the text of a key file.
+ * @param file for faults, and the folder that `secret_file` is relative to
+ */
+export function parseKeyFile(
+  text: string,
+  file: string,
+  env: Environment,
+  rules: KeyFileRules = {},
+): LoadedKeys {
+  return parsePlain(text, file, rules) ?? parseAny(text, file, env, rules);
+}
+
+/** The fast way; undefined unless everything is right, so that faults come with their place. */
+function parsePlain(text: string, file: string, rules: KeyFileRules): LoadedKeys | undefined {
+  if (text.length > BYTES_MAX) return undefined;
+  const parsed = keyFileSchema.safeParse(readPlainYaml(text));
+  if (!parsed.success) return undefined;
+  const { records, complaints } = collect(parsed.data, dirname(file), rules);
+  return complaints.length === 0 ? { ok: true, records, count: records.size } : undefined;
+}
+
+function parseAny(text: string, file: string, env: Environment, rules: KeyFileRules): LoadedKeys {
+  const read = readDocument(text, { file, env, schema: keyFileSchema, limits: { bytesMax: BYTES_MAX } });
+  if (!read.ok) return { ok: false, faults: read.faults.map((fault) => withoutSecret(fault)) };
+  const { records, complaints } = collect(read.value, dirname(file), rules);
+  if (complaints.length > 0) {
+    return {
+      ok: false,
+      faults: complaints.map(({ path, message }) =>
+        withoutSecret(read.faultAt(path, message), path.at(-1) === "secret"),
+      ),
+    };
+  }
+  return { ok: true, records, count: records.size };
+}
+
+/**
+ * Faults show the line that they are in. A secret that stands there is starred, character for character,
+ * so that the caret stays in place; `${NAME}` is no secret, `${NAME:-default}` may be.
+ */
+function withoutSecret(fault: Fault, isOfSecret = false): Fault {
+  if (isOfSecret && !/\bsecret\b/.test(fault.sourceLine)) return { ...fault, sourceLine: "" };
+  const sourceLine = fault.sourceLine.replace(
+    /(\bsecret["']?\s*:\s*)(?!\$\{\w+\})([^\s,}]+)/g,
+    (_, before: string, secret: string) => before + "*".repeat(secret.length),
+  );
+  return { ...fault, sourceLine };
+}
+
+/** Something that a schema cannot see. The message never repeats a value: it may be a secret. */
+interface Complaint {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+interface Collection {
+  readonly records: ReadonlyMap<Digest, KeyRecord>;
+  readonly complaints: readonly Complaint[];
+}
+
+function collect({ keys, allow_empty }: KeyFile, folder: string, rules: KeyFileRules): Collection {
+  const complaints: Complaint[] = [];
+  const records = new Map<Digest, KeyRecord>();
+  const placeOfId = new Map<string, number>();
+  const placeOfDigest = new Map<Digest, number>();
+  if (keys.length === 0 && allow_empty !== true && rules.allowEmpty !== true) {
+    complaints.push({
+      path: ["keys"],
+      message: "keys: there are none; if that is meant, add allow_empty: true",
+    });
+  }
+  for (const [index, key] of keys.entries()) {
+    const complain = (field: string, message: string): void => {
+      complaints.push({ path: ["keys", index, field], message: `keys[${index}].${field}: ${message}` });
+    };
+    const { secret: _secret, secret_file: _file, digest: _digest, id, ...rest } = key;
+    const sameId = placeOfId.get(id);
+    if (sameId !== undefined) complain("id", `is the id of keys[${sameId}] too`);
+    placeOfId.set(id, sameId ?? index);
+    if (isNeverValid(rest)) complain("expires_at", "is not after not_before: the key would never be valid");
+    const found = digestFor(key, folder);
+    if (found.digest === undefined) {
+      complain(found.field, found.message);
+      continue;
+    }
+    const sameDigest = placeOfDigest.get(found.digest);
+    if (sameDigest !== undefined) complain(found.field, `is the secret of keys[${sameDigest}] too`);
+    placeOfDigest.set(found.digest, sameDigest ?? index);
+    records.set(found.digest, { ...rest, id, digest: formatDigest(found.digest) });
+  }
+  return { records, complaints };
+}
+
+type SecretField = "digest" | "secret" | "secret_file";
+
+type FoundDigest =
+  | { readonly digest: Digest; readonly field: SecretField }
+  | { readonly digest: undefined; readonly field: SecretField | "id"; readonly message: string };
+
+const ANY_SECRET = compileKeyFormat(undefined);
+
+function digestFor(key: FileKey, folder: string): FoundDigest {
+  const [field, ...more] = (["digest", "secret", "secret_file"] as const).filter(
+    (name) => key[name] !== undefined,
+  );
+  if (field === undefined) return { digest: undefined, field: "id", message: "the key has no digest" };
+  if (more[0] !== undefined) {
+    return { digest: undefined, field: more[0], message: `stands beside ${field}: a key has one of the two` };
+  }
+  if (field === "digest") {
+    const digest = parseDigest(key.digest ?? "");
+    return digest === undefined ? { digest, field, message: "is not a digest" } : { digest, field };
+  }
+  let secret = key.secret ?? "";
+  if (field === "secret_file") {
+    try {
+      // Editors and `echo` end a file with a newline that is not part of the secret.
+      secret = readFileSync(resolve(folder, key.secret_file ?? ""), "utf8").replace(/\r?\n$/, "");
+    } catch (error) {
+      return { digest: undefined, field, message: `cannot be read: ${reasonOf(error)}` };
+    }
+  }
+  const fault = ANY_SECRET.check(secret);
+  if (fault === undefined) return { digest: digestOf(secret), field };
+  const message =
+    fault === "length"
+      ? `the secret must have ${RANDOM_LENGTH_MIN} to ${SECRET_LENGTH_MAX} characters`
+      : "the secret holds a character that no key may have";
+  return { digest: undefined, field, message };
+}
+
+function isNeverValid({ not_before, expires_at }: Pick<KeyRecord, "not_before" | "expires_at">): boolean {
+  if (not_before === undefined || expires_at === undefined) return false;
+  return Date.parse(expires_at) <= Date.parse(not_before);
+}
+
+/** The system's code (ENOENT, EACCES): its message would repeat the path. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return "code" in error && typeof error.code === "string" ? error.code : error.message;
+}
+
+/** Serves what was loaded from a key file, until it is replaced whole. */
+export class FileKeySource implements KeySource {
+  #records: ReadonlyMap<Digest, KeyRecord>;
+  readonly #listeners = new Set<(change: KeyChange) => void>();
+
+  constructor(records: ReadonlyMap<Digest, KeyRecord>) {
+    this.#records = records;
+  }
+
+  get size(): number {
+    return this.#records.size;
+  }
+
+  find(digest: Digest): Resolution {
+    const record = this.#records.get(digest);
+    return record === undefined ? UNKNOWN : { kind: "found", record };
+  }
+
+  /** Every key, for what is told about keys whether they are used or not (their dates). */
+  records(): Iterable<KeyRecord> {
+    return this.#records.values();
+  }
+
+  /** Takes what a reload has read, all of it. */
+  replace(records: ReadonlyMap<Digest, KeyRecord>): void {
+    this.#records = records;
+    for (const listener of this.#listeners) listener({ kind: "reset" });
+  }
+
+  onChange(listener: (change: KeyChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}
+
+const UNKNOWN: Resolution = { kind: "unknown" };
