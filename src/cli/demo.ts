@@ -8,12 +8,13 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { systemClock } from "../base/clock.ts";
+import { formatFault } from "../document/fault.ts";
 import { type CommandIo, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./command.ts";
 import { type DemoBackend, startBackend } from "./demo/backend.ts";
 import { type DemoKeys, type DemoPorts, makeDemoKeys, writeDemoFiles } from "./demo/files.ts";
 import { factsAsJson, guide } from "./demo/guide.ts";
 import { MemoryStore } from "./demo/memory-store.ts";
-import { type RunningGate, startGate } from "./serve.ts";
+import { type RunningGate, startGate } from "./running-gate.ts";
 
 const PORT_DEFAULT = "8080";
 const OPS_PORT_DEFAULT = "9090";
@@ -83,7 +84,9 @@ async function openGate(parts: DemoParts, io: CommandIo): Promise<RunningGate | 
     const configFile = await writeDemoFiles(folder.path, keys, ports, backend.url);
     // A folder of its own: the gate watches the folder of its config, and need not see each line.
     await mkdir(dirname(logFile), { recursive: true });
-    return await startGate({ configFile, env: io.env, logDestination: logFile });
+    const started = await startGate({ configFile, env: io.env, logTarget: logFile });
+    if (started.ok) return started.gate;
+    throw new Error(`the demo's own config is faulty: ${started.faults.map(formatFault).join("; ")}`);
   } catch (error) {
     const fault = explainFault(error, ports);
     if (fault === undefined) throw error;

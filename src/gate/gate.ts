@@ -106,6 +106,11 @@ export class Gate {
     this.#haveKeysChanged = true;
   }
 
+  /** What new requests are decided by. */
+  get state(): GateState {
+    return this.#serving.state;
+  }
+
   get inFlight(): number {
     return this.#inFlight;
   }

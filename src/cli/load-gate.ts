@@ -1,0 +1,62 @@
+/** Reads and compiles everything a gate is made of, for `serve`, `check` and `explain` alike. */
+import { systemClock } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
+import { loadGateConfig } from "../config/load.ts";
+import type { GateConfig } from "../config/schema.ts";
+import type { Fault } from "../document/fault.ts";
+import { type GateParts, type GateState, compileGate } from "../gate/gate-state.ts";
+import type { Upstream } from "../gate/upstream.ts";
+import { UpstreamSet } from "../gate/upstreams.ts";
+import { KeyCacheStats } from "../keys/cache.ts";
+import { KeyCounterTable } from "../keys/counters.ts";
+import type { Digest } from "../keys/digest.ts";
+import { FileKeySource, loadKeyFile } from "../keys/file-source.ts";
+import type { KeyRecord } from "../keys/record.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface LoadedGate {
+  readonly ok: true;
+  readonly config: GateConfig;
+  /** Absolute paths that the gate is made from: to be watched. */
+  readonly files: readonly string[];
+  readonly records: ReadonlyMap<Digest, KeyRecord>;
+  readonly compile: (parts: GateParts) => GateState;
+  readonly upstreams: ReadonlyMap<string, Upstream>;
+}
+
+export type LoadResult = LoadedGate | { readonly ok: false; readonly faults: readonly Fault[] };
+
+/**
+ * Whole or not at all: config, key file and route table are read and compiled before anything is
+ * given back.
+ */
+export function loadGate(configFile: string, env: Environment, upstreamSet: UpstreamSet): LoadResult {
+  const loaded = loadGateConfig(configFile, env);
+  if (!loaded.ok) return loaded;
+  const { config, faultAt } = loaded;
+  const keys = loadKeyFile(config.keys.file ?? "", env);
+  const upstreams = upstreamSet.prepare(config);
+  // Compiled once for its faults; the running gate compiles again with its own parts.
+  const { faults } = compileGate(config, { ...trialParts(systemClock), upstreams });
+  const routeFaults = faults.map((fault) => faultAt(["routes", fault.index, "path"], fault.message));
+  const allFaults = [...routeFaults, ...(keys.ok ? [] : keys.faults)];
+  if (allFaults.length > 0 || !keys.ok) return { ok: false, faults: allFaults };
+  return {
+    ok: true,
+    config,
+    files: [...loaded.files],
+    records: keys.records,
+    compile: (parts) => compileGate(config, parts).state,
+    upstreams,
+  };
+}
+
+function trialParts(clock: Clock): Omit<GateParts, "upstreams"> {
+  return {
+    clock,
+    source: new FileKeySource(new Map()),
+    counters: new KeyCounterTable(1),
+    cacheStats: new KeyCacheStats(),
+  };
+}

@@ -1,0 +1,252 @@
+/**
+ * A gate as a process runs it: config and keys from files, the proxy on one port, operations on
+ * another, reload on request or when a file changes, and a stop that loses nothing.
+ */
+import { randomBytes } from "node:crypto";
+import type { AddressInfo } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import { type Clock, systemClock } from "../base/clock.ts";
+import type { GateConfig } from "../config/schema.ts";
+import { watchFiles, type FileWatch } from "../config/watch.ts";
+import { type Fault, formatFault } from "../document/fault.ts";
+import { Gate } from "../gate/gate.ts";
+import type { GateParts } from "../gate/gate-state.ts";
+import { UpstreamSet } from "../gate/upstreams.ts";
+import { KeyCacheStats } from "../keys/cache.ts";
+import { KeyCounterTable } from "../keys/counters.ts";
+import { FileKeySource } from "../keys/file-source.ts";
+import { AccessLog } from "../observe/access-log.ts";
+import { CombinedObserver } from "../observe/combine.ts";
+import { GateMetrics } from "../observe/gate-metrics.ts";
+import { LogDestination } from "../observe/log-destination.ts";
+import { type Logger, createLogger } from "../observe/logger.ts";
+import { gateMetricKinds } from "../observe/metric-catalogue.ts";
+import { createMetricsPage } from "../observe/metrics-page.ts";
+import { OpsServer, type ReadinessCheck } from "../observe/ops-server.ts";
+import { gateReadings } from "./gate-readings.ts";
+import { type LoadedGate, loadGate } from "./load-gate.ts";
+import { version } from "./version.ts";
+
+export interface StartOptions {
+  readonly configFile: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** File descriptor or path for program and access log; standard output without it. */
+  readonly logTarget?: number | string;
+  readonly clock?: Clock;
+}
+
+export type StartResult =
+  | { readonly ok: true; readonly gate: RunningGate }
+  | { readonly ok: false; readonly faults: readonly Fault[] };
+
+/** Loads, listens, and is ready when it resolves. Rejects when a port cannot be opened. */
+export async function startGate(options: StartOptions): Promise<StartResult> {
+  const upstreams = new UpstreamSet();
+  const loaded = loadGate(options.configFile, options.env, upstreams);
+  if (!loaded.ok) {
+    await upstreams.destroy();
+    return loaded;
+  }
+  const gate = new RunningGate(options, loaded, upstreams);
+  try {
+    await gate.listen();
+  } catch (error) {
+    await gate.abandon();
+    throw error;
+  }
+  return { ok: true, gate };
+}
+
+export class RunningGate {
+  readonly #options: StartOptions;
+  readonly #upstreams: UpstreamSet;
+  readonly #source: FileKeySource;
+  readonly #parts: Omit<GateParts, "upstreams">;
+  readonly #destination: LogDestination;
+  readonly #log: Logger;
+  readonly #metrics: GateMetrics;
+  readonly #gate: Gate;
+  readonly #ops: OpsServer;
+  #config: GateConfig;
+  #watch: FileWatch | undefined;
+  #files: readonly string[];
+  #proxyUrl = "";
+  #opsUrl = "";
+  #closing: Promise<void> | undefined;
+
+  constructor(options: StartOptions, loaded: LoadedGate, upstreams: UpstreamSet) {
+    const clock = options.clock ?? systemClock;
+    const { config } = loaded;
+    this.#options = options;
+    this.#config = config;
+    this.#files = loaded.files;
+    this.#upstreams = upstreams;
+    this.#source = new FileKeySource(loaded.records);
+    this.#parts = {
+      clock,
+      source: this.#source,
+      counters: new KeyCounterTable(config.metrics.max_keys),
+      cacheStats: new KeyCacheStats(),
+    };
+    this.#destination = new LogDestination(options.logTarget);
+    this.#log = createLogger({ level: config.log.level, destination: this.#destination, clock });
+    const state = loaded.compile({ ...this.#parts, upstreams: loaded.upstreams });
+    upstreams.adopt(config, loaded.upstreams);
+    this.#metrics = new GateMetrics({
+      clock,
+      version,
+      keyCounters: this.#parts.counters,
+      maxKeys: config.metrics.max_keys,
+      readings: gateReadings({
+        upstreams,
+        source: this.#source,
+        cacheStats: this.#parts.cacheStats,
+        cache: () => this.#gate.state.keys,
+        tunnels: () => this.#gate.tunnels,
+        observerFailures: () => observer.failures,
+        logLinesDropped: () => this.#destination.linesDropped,
+      }),
+    });
+    const access = config.log.access ? [new AccessLog(this.#destination, clock)] : [];
+    const observer = new CombinedObserver([this.#metrics, ...access], (name, error) =>
+      this.#log.error("an observer failed", { observer: name }, error),
+    );
+    this.#gate = new Gate(
+      {
+        clock,
+        observer,
+        idStart: randomBytes(4).toString("hex"),
+        bounds: {
+          headerBytesMax: config.bounds.header_bytes,
+          headerCountMax: config.bounds.header_count,
+          connectionsMax: config.bounds.connections,
+          requestsPerConnectionMax: config.bounds.requests_per_connection,
+          headTimeoutMs: config.timeouts.headers,
+          keepAliveMs: config.timeouts.keep_alive,
+        },
+        inFlightMax: config.bounds.in_flight,
+        timeouts: { bodyIdleMs: config.timeouts.body_idle, readIdleMs: config.timeouts.read_idle },
+        websocketIdleMs: config.timeouts.websocket_idle,
+        onBug: (error) => this.#log.error("a request failed inside the gate", {}, error),
+      },
+      state,
+    );
+    this.#ops = new OpsServer({
+      name: "keyward",
+      version,
+      readiness: () => this.#readiness(),
+      metrics: createMetricsPage({
+        kinds: gateMetricKinds,
+        collect: (name) => this.#metrics.collect(name),
+        includesProcess: true,
+      }),
+      log: this.#log,
+    });
+  }
+
+  /** Where clients connect, and where probes and scrapers do; known once it listens. */
+  get proxyUrl(): string {
+    return this.#proxyUrl;
+  }
+
+  get opsUrl(): string {
+    return this.#opsUrl;
+  }
+
+  async listen(): Promise<void> {
+    const { listen, ops } = this.#config;
+    this.#opsUrl = urlOf(await this.#ops.listen(ops));
+    this.#proxyUrl = urlOf(await this.#gate.listen(listen));
+    this.#startWatch();
+    this.#log.info("listening", {
+      url: this.#proxyUrl,
+      ops: this.#opsUrl,
+      keys: this.#source.size,
+      routes: this.#config.routes.length,
+      version,
+    });
+  }
+
+  /**
+   * Reads config and keys again. What is wrong is logged and counted, and the old ones stay.
+   * @returns whether the new ones are in use
+   */
+  reload(reason: string): boolean {
+    if (this.#closing !== undefined) return false;
+    const loaded = loadGate(this.#options.configFile, this.#options.env, this.#upstreams);
+    this.#metrics.configReloaded(loaded.ok);
+    if (!loaded.ok) {
+      this.#log.error("reload refused, the old config stays", {
+        reason,
+        faults: loaded.faults.length,
+        first: loaded.faults[0] === undefined ? "" : formatFault(loaded.faults[0]),
+      });
+      return false;
+    }
+    this.#apply(loaded);
+    this.#log.info("reloaded", { reason, keys: this.#source.size, routes: loaded.config.routes.length });
+    return true;
+  }
+
+  #apply(loaded: LoadedGate): void {
+    this.#warnOfFixedOptions(loaded.config);
+    this.#source.replace(loaded.records);
+    this.#gate.setState(loaded.compile({ ...this.#parts, upstreams: loaded.upstreams }));
+    this.#upstreams.adopt(loaded.config, loaded.upstreams);
+    this.#log.setLevel(loaded.config.log.level);
+    this.#config = loaded.config;
+    if (loaded.files.join("\n") !== this.#files.join("\n")) {
+      this.#files = loaded.files;
+      this.#startWatch();
+    }
+  }
+
+  #warnOfFixedOptions(next: GateConfig): void {
+    for (const section of ["listen", "ops", "workers", "bounds", "timeouts", "metrics"] as const) {
+      if (JSON.stringify(next[section]) === JSON.stringify(this.#config[section])) continue;
+      this.#log.warn("a changed section needs a restart", { section });
+    }
+  }
+
+  #startWatch(): void {
+    this.#watch?.close();
+    this.#watch = watchFiles(this.#files, () => this.reload("file changed"));
+  }
+
+  #readiness(): ReadinessCheck[] {
+    const isClosing = this.#closing !== undefined;
+    return [
+      { name: "listening", ok: this.#proxyUrl !== "" },
+      { name: "not_draining", ok: !isClosing },
+      { name: "keys", ok: true, detail: `${this.#source.size} keys` },
+    ];
+  }
+
+  /** Not ready at once; after `shutdown_delay` no new connections; then up to `shutdown_grace` for the rest. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#watch?.close();
+    this.#log.info("stopping", { in_flight: this.#gate.inFlight });
+    if (this.#config.shutdown_delay > 0) await delay(this.#config.shutdown_delay);
+    await this.#gate.close(this.#config.shutdown_grace);
+    await this.abandon();
+  }
+
+  /** Gives back what a gate that could not start has opened. */
+  async abandon(): Promise<void> {
+    this.#watch?.close();
+    await this.#upstreams.destroy();
+    await this.#ops.close();
+    this.#log.info("stopped");
+    await this.#destination.flush();
+  }
+}
+
+function urlOf(address: AddressInfo): string {
+  const host = address.address === "0.0.0.0" || address.address === "::" ? "127.0.0.1" : address.address;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`;
+}
