@@ -4,13 +4,14 @@
  */
 import { z } from "zod";
 import { cors, errors, headers, identity } from "./answer-section.ts";
+import { crossChecks, whenSound } from "./cross-checks.ts";
 import { cache, credentials, keyFormat, keys } from "./key-section.ts";
 import { bounds, listen, log, metrics, ops, timeouts, workers } from "./operation-section.ts";
 import { duration, line, network } from "./option.ts";
 import { routes, scopes } from "./route-section.ts";
 import { upstreams } from "./upstream-section.ts";
 
-export const gateConfigSchema = z
+const sections = z
   .strictObject({
     listen,
     ops,
@@ -51,11 +52,21 @@ export const gateConfigSchema = z
   })
   .describe("Config of the Keyward gate.");
 
+export const gateConfigSchema: typeof sections = crossChecks.reduce(
+  (schema, { reads, run }) =>
+    schema.superRefine(
+      (config, context) =>
+        run(config, (path, message) => context.addIssue({ code: "custom", path, message })),
+      whenSound(reads),
+    ),
+  sections,
+);
+
 /** The config with every default filled in; durations in milliseconds, sizes in bytes. */
-export type GateConfig = z.output<typeof gateConfigSchema>;
+export type GateConfig = z.output<typeof sections>;
 
 /** What a config file may hold. */
-export type GateConfigInput = z.input<typeof gateConfigSchema>;
+export type GateConfigInput = z.input<typeof sections>;
 
 /** The upstream of routes that name none; undefined when there are several and none is `default`. */
 export function defaultUpstream(config: Pick<GateConfig, "upstreams">): string | undefined {

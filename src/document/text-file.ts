@@ -1,5 +1,5 @@
 /** Reads a text file whole, within a bound, and says in a person's words why it cannot. */
-import { readFile, stat } from "node:fs/promises";
+import { readFileSync, statSync } from "node:fs";
 import { formatSize } from "../base/size.ts";
 
 export type TextFile =
@@ -7,14 +7,15 @@ export type TextFile =
   /** `problem` reads on after the file's name: "does not exist". */
   | { readonly ok: false; readonly problem: string };
 
-export async function readTextFile(path: string, bytesMax: number): Promise<TextFile> {
+/** Synchronous: what is loaded is taken whole, and nothing may change between its parts. */
+export function readTextFile(path: string, bytesMax: number): TextFile {
   const tooLarge = { ok: false, problem: `is larger than ${formatSize(bytesMax)}` } as const;
   try {
     // Before opening: to open a named pipe would wait for somebody to write.
-    const stats = await stat(path);
+    const stats = statSync(path);
     if (!stats.isFile()) return { ok: false, problem: "is not a file" };
     if (stats.size > bytesMax) return tooLarge;
-    const bytes = await readFile(path);
+    const bytes = readFileSync(path);
     if (bytes.length > bytesMax) return tooLarge;
     return { ok: true, text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
   } catch (error) {

@@ -1,0 +1,82 @@
+/**
+ * Options that name a file: its path is made absolute, and the content of a secret or a
+ * certificate is put where the option itself would stand.
+ */
+import { resolve } from "node:path";
+import { readTextFile } from "../document/text-file.ts";
+import { type FileStamps, stampOf } from "./file-stamp.ts";
+import type { GateConfig } from "./schema.ts";
+
+/** Notes a fault of the option at `path`. */
+type Refuse = (path: readonly PropertyKey[], message: string) => void;
+
+/** Files that a config refers to, all of them to be watched. */
+export interface FiledConfig {
+  readonly config: GateConfig;
+  /** By absolute path: their state just before they were read. */
+  readonly stamps: FileStamps;
+}
+
+const SECRET_BYTES_MAX = 64 * 1024;
+const PEM_BYTES_MAX = 1024 * 1024;
+
+/**
+ * Reads what the config points at.
+ * @param folder what relative paths start from
+ */
+export function readConfigFiles(config: GateConfig, folder: string, refuse: Refuse): FiledConfig {
+  const stamps = new Map<string, string>();
+  const read = (file: string, path: readonly PropertyKey[], bytesMax: number): string => {
+    const absolute = resolve(folder, file);
+    stamps.set(absolute, stampOf(absolute));
+    const content = readTextFile(absolute, bytesMax);
+    if (!content.ok) refuse(path, `the file ${content.problem}`);
+    else if (content.text.trim() === "") refuse(path, "the file is empty");
+    return content.ok ? content.text : "";
+  };
+  const upstreams = mapValues(config.upstreams, (upstream, name) => ({
+    ...upstream,
+    ...withAuth(upstream, name, read, refuse),
+    ...withTls(upstream, name, read, refuse),
+  }));
+  const keys = { ...config.keys };
+  if (keys.file !== undefined) {
+    keys.file = resolve(folder, keys.file);
+    stamps.set(keys.file, stampOf(keys.file));
+  }
+  return { config: { ...config, upstreams, keys }, stamps };
+}
+
+type Upstream = GateConfig["upstreams"][string];
+type Read = (file: string, path: readonly PropertyKey[], bytesMax: number) => string;
+
+function withAuth(upstream: Upstream, name: string, read: Read, refuse: Refuse): Pick<Upstream, "auth"> {
+  const { auth } = upstream;
+  if (auth?.value_file === undefined) return {};
+  const path = ["upstreams", name, "auth", "value_file"];
+  // Editors and `echo` end a file with a newline that is not part of the secret.
+  const value = read(auth.value_file, path, SECRET_BYTES_MAX).replace(/\r?\n$/, "");
+  if (/[\u0000-\u001f\u007f]/.test(value)) refuse(path, "the file holds more than one line");
+  return { auth: { ...auth, value } };
+}
+
+function withTls(upstream: Upstream, name: string, read: Read, refuse: Refuse): Pick<Upstream, "tls"> {
+  const { tls } = upstream;
+  if (tls === undefined) return {};
+  const pem = (option: "ca_file" | "cert_file" | "key_file"): string | undefined => {
+    const file = tls[option];
+    if (file === undefined) return undefined;
+    const path = ["upstreams", name, "tls", option];
+    const text = read(file, path, PEM_BYTES_MAX);
+    if (text.trim() !== "" && !text.includes("-----BEGIN ")) refuse(path, "the file holds no PEM");
+    return text;
+  };
+  return { tls: { ...tls, ca: pem("ca_file"), cert: pem("cert_file"), key: pem("key_file") } };
+}
+
+function mapValues<T>(
+  record: Readonly<Record<string, T>>,
+  change: (value: T, name: string) => T,
+): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value, name)]));
+}
