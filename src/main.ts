@@ -3,10 +3,10 @@
  * code. Each command is loaded only when it is called, so that `keyward healthcheck` does not pay
  * for the gate.
  */
-import { readFileSync } from "node:fs";
 import { nearestWord } from "./base/edit-distance.ts";
-import { type CommandIo, type Command, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./cli/command.ts";
-import { commandHelp, commandNames, type CommandName, overview } from "./cli/help.ts";
+import { type Command, type CommandIo, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./cli/command.ts";
+import { type CommandName, commandNames, isCommandName, overview } from "./cli/help.ts";
+import { version } from "./cli/version.ts";
 
 const loaders: Readonly<Record<CommandName, () => Promise<{ readonly run: Command }>>> = {
   serve: () => import("./cli/serve.ts"),
@@ -34,24 +34,22 @@ export async function start(): Promise<void> {
 }
 
 /** Runs the command that the arguments name; the promise is of the exit code. */
-export async function main(args: readonly string[], io: CommandIo): Promise<number> {
-  const [name = "--help", ...rest] = args;
+async function main(args: readonly string[], io: CommandIo): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined) {
+    io.stderr.write(overview());
+    return EXIT_USAGE;
+  }
   if (name === "--version" || name === "-v" || name === "version") {
-    io.stdout.write(`keyward ${packageVersion()}\n`);
+    io.stdout.write(`keyward ${version}\n`);
     return EXIT_OK;
   }
-  if (name === "--help" || name === "-h" || (name === "help" && rest.length === 0)) {
+  if (name === "help" && rest[0] !== undefined) return await main([rest[0], "--help"], io);
+  if (name === "--help" || name === "-h" || name === "help") {
     io.stdout.write(overview());
-    return args.length === 0 ? EXIT_USAGE : EXIT_OK;
-  }
-  const isHelp = name === "help";
-  const command = isHelp ? (rest[0] ?? "") : name;
-  if (!isCommand(command)) return unknownCommand(command, io);
-  if (isHelp || asksForHelp(rest)) {
-    io.stdout.write(commandHelp(command));
     return EXIT_OK;
   }
-  return await runCommand(command, rest, io);
+  return isCommandName(name) ? await runCommand(name, rest, io) : unknownCommand(name, io);
 }
 
 async function runCommand(name: CommandName, args: readonly string[], io: CommandIo): Promise<number> {
@@ -65,22 +63,12 @@ async function runCommand(name: CommandName, args: readonly string[], io: Comman
       io.stderr.write(`keyward ${name}: ${error.message}\nSee keyward ${name} --help.\n`);
       return EXIT_USAGE;
     }
-    // The system said no (a port is taken, a file is not readable): its message is enough. Anything
-    // else is a bug, and whoever reports it needs the stack.
-    const isFromSystem = "syscall" in error;
-    io.stderr.write(`keyward ${name}: ${isFromSystem ? error.message : (error.stack ?? error.message)}\n`);
+    // The system said no (a file is not readable, say): its message is enough. Anything else is a
+    // bug, and whoever reports it needs the stack.
+    const text = "syscall" in error ? error.message : (error.stack ?? error.message);
+    io.stderr.write(`keyward ${name}: ${text}\n`);
     return EXIT_FAILURE;
   }
-}
-
-function isCommand(name: string): name is CommandName {
-  return Object.hasOwn(loaders, name);
-}
-
-/** `--help` counts up to a `--`, after which nothing is an option. */
-function asksForHelp(args: readonly string[]): boolean {
-  const end = args.indexOf("--");
-  return args.slice(0, end < 0 ? args.length : end).some((arg) => arg === "--help" || arg === "-h");
 }
 
 function unknownCommand(name: string, io: CommandIo): number {
@@ -89,10 +77,4 @@ function unknownCommand(name: string, io: CommandIo): number {
   const hint = nearest === undefined ? "" : ` Did you mean ${nearest}?`;
   io.stderr.write(`keyward: unknown ${kind} ${JSON.stringify(name)}.${hint}\nSee keyward --help.\n`);
   return EXIT_USAGE;
-}
-
-/** Version of the package, for `--version`. */
-function packageVersion(): string {
-  const file = new URL("../package.json", import.meta.url);
-  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
 }

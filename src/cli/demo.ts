@@ -16,6 +16,16 @@ import { factsAsJson, guide } from "./demo/guide.ts";
 import { MemoryStore } from "./demo/memory-store.ts";
 import { type RunningGate, startGate } from "./running-gate.ts";
 
+const USAGE = `Usage: keyward demo [--port N] [--ops-port N] [--dir FOLDER] [--json]
+
+Starts the gate in front of a small memory backend, with fresh keys, and prints lines to paste.
+
+  --port N      port of the proxy; 0 takes any free one (default: 8080)
+  --ops-port N  port of the operations endpoints; 0 takes any free one (default: 9090)
+  --dir FOLDER  keep keyward.yaml, keys.yaml and the log there (default: a folder that is removed)
+  --json        print one machine-readable line with addresses and keys
+`;
+
 const PORT_DEFAULT = "8080";
 const OPS_PORT_DEFAULT = "9090";
 
@@ -32,8 +42,13 @@ export async function run(args: readonly string[], io: CommandIo): Promise<numbe
       "ops-port": { type: "string", default: OPS_PORT_DEFAULT },
       dir: { type: "string" },
       json: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
     },
   });
+  if (values.help) {
+    io.stdout.write(USAGE);
+    return EXIT_OK;
+  }
   const port = parsePort(values.port);
   const opsPort = parsePort(values["ops-port"]);
   if (port === undefined || opsPort === undefined) {

@@ -84,6 +84,7 @@ function demoConfig({ port, opsPort }: DemoPorts, backendUrl: string): string {
   return `# The gate of the demo. Change it while the demo runs: it is reloaded at once.
 listen: { host: 127.0.0.1, port: ${port} }
 ops: { host: 127.0.0.1, port: ${opsPort} }
+shutdown_grace: 2s
 
 upstreams:
   default: { url: "${backendUrl}" }
