@@ -16,6 +16,9 @@ export type KeyFields = Partial<Omit<KeyRecord, "digest">> & { readonly secret?:
 
 let keysMade = 0;
 
+/** The gate reads no YAML aliases. */
+const PLAIN = { aliasDuplicateObjects: false };
+
 /** A fresh key of Acme's Tech project that may read and write, unless told otherwise. */
 export function makeKey({ secret: given, ...fields }: KeyFields = {}): KeyFixture {
   const environment = fields.environment ?? "live";
@@ -79,12 +82,12 @@ function configFor(upstreamUrl: string): Readonly<Record<string, unknown>> {
 export async function writeGateFiles(folder: TempFolder, fixture: GateFixture): Promise<GateFiles> {
   const config = { ...configFor(fixture.upstreamUrl), ...fixture.config };
   return {
-    configFile: await folder.write("keyward.yaml", stringify(config)),
+    configFile: await folder.write("keyward.yaml", stringify(config, PLAIN)),
     keysFile: await writeKeys(folder, fixture.keys ?? []),
   };
 }
 
 /** Writes keys.yaml anew, as an operator would who edits it. */
 export async function writeKeys(folder: TempFolder, keys: readonly KeyFixture[]): Promise<string> {
-  return await folder.write("keys.yaml", stringify({ keys: keys.map(({ record }) => record) }));
+  return await folder.write("keys.yaml", stringify({ keys: keys.map(({ record }) => record) }, PLAIN));
 }

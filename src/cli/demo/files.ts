@@ -76,7 +76,10 @@ export async function writeDemoFiles(
   const configFile = join(folder, CONFIG_FILE);
   await mkdir(folder, { recursive: true });
   await writeFile(configFile, demoConfig(ports, backendUrl), { flag: "wx", mode: 0o644 });
-  await writeFile(join(folder, KEY_FILE), stringify({ keys: records }), { flag: "wx", mode: 0o600 });
+  await writeFile(join(folder, KEY_FILE), stringify({ keys: records }, { aliasDuplicateObjects: false }), {
+    flag: "wx",
+    mode: 0o600,
+  });
   return configFile;
 }
 

@@ -1,0 +1,33 @@
+/** `keyward demo` as users run it, on free ports. */
+import { type Child, startChild } from "./child.ts";
+import { launcher } from "./gate-process.ts";
+
+/** The line that `keyward demo --json` prints. */
+export interface DemoFacts {
+  readonly url: string;
+  readonly ops: string;
+  readonly backend: string;
+  readonly folder: string;
+  readonly keys: { readonly acme: string; readonly acme_read_only: string; readonly globex: string };
+}
+
+export interface DemoProcess extends AsyncDisposable {
+  readonly facts: DemoFacts;
+  readonly child: Child;
+}
+
+export async function startDemoProcess(args: readonly string[] = []): Promise<DemoProcess> {
+  const ports = ["--port", "0", "--ops-port", "0"];
+  const child = await startChild(process.execPath, [launcher, "demo", "--json", ...ports, ...args]);
+  try {
+    const line = await child.find(
+      "line with the demo's addresses",
+      (stdout) => /^\{.*\}$/m.exec(stdout)?.[0],
+    );
+    const facts = JSON.parse(line) as DemoFacts;
+    return { facts, child, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
+  } catch (error) {
+    await child[Symbol.asyncDispose]();
+    throw error;
+  }
+}
