@@ -125,6 +125,7 @@ export class RunningGate {
           keepAliveMs: config.timeouts.keep_alive,
         },
         inFlightMax: config.bounds.in_flight,
+        eventLoopDelayMaxMs: config.bounds.event_loop_delay,
         timeouts: { bodyIdleMs: config.timeouts.body_idle, readIdleMs: config.timeouts.read_idle },
         websocketIdleMs: config.timeouts.websocket_idle,
         onBug: (error) => this.#log.error("a request failed inside the gate", {}, error),

@@ -8,12 +8,14 @@ import type { Duplex } from "node:stream";
 import type { Clock } from "../base/clock.ts";
 import { Denial } from "../errors/denial.ts";
 import { noteLatest, refuseBroken } from "./broken.ts";
+import { drain } from "./drain.ts";
 import { type Decision, Preflight, decide } from "./decide.ts";
 import { Exchange, type Observer } from "./exchange.ts";
 import { forward } from "./forward.ts";
 import type { GateState } from "./gate-state.ts";
 import type { RequestLine } from "./head.ts";
 import { type ListenerBounds, createListener } from "./listener.ts";
+import { OverloadGuard } from "./overload.ts";
 import { endInvalidStreams, openTunnels } from "./open-streams.ts";
 import { type Call, answerPreflight, answerWhoami, denyCall, denySocket } from "./own-answers.ts";
 import type { ClientTimeouts } from "./deadlines.ts";
@@ -30,6 +32,8 @@ export interface GateOptions {
   readonly idStart: string;
   readonly bounds: ListenerBounds;
   readonly inFlightMax: number;
+  /** Lateness of the event loop from which new requests get 503; 0 = never. */
+  readonly eventLoopDelayMaxMs: number;
   readonly timeouts: ClientTimeouts;
   readonly websocketIdleMs: number;
   /** A bug, not a refusal: told to the program log. */
@@ -47,6 +51,7 @@ export class Gate {
   readonly #options: GateOptions;
   readonly #server: Server;
   readonly #sweeper: Sweeper;
+  readonly #overload: OverloadGuard;
   readonly #nextId: () => string;
   #serving: Serving;
   #inFlight = 0;
@@ -57,6 +62,7 @@ export class Gate {
     this.#options = options;
     this.#nextId = requestIds(options.idStart);
     this.#sweeper = new Sweeper(options.clock);
+    this.#overload = new OverloadGuard(options.eventLoopDelayMaxMs, () => options.clock.monotonic());
     this.#sweeper.add({ check: () => this.#endInvalidStreams() });
     this.#serving = this.#serve(state);
     this.#server = createListener(options.bounds, {
@@ -132,7 +138,10 @@ export class Gate {
         resolve();
       });
     });
+    // Out of descriptors, say: that connection is lost, the process must not be.
+    this.#server.on("error", (error) => this.#options.onBug(error));
     this.#sweeper.start();
+    this.#overload.start();
     return this.#server.address() as AddressInfo;
   }
 
@@ -142,18 +151,14 @@ export class Gate {
    */
   async close(graceMs: number): Promise<void> {
     this.#isDraining = true;
-    const closed = new Promise<void>((resolve) => {
-      if (this.#server.listening) this.#server.close(() => resolve());
-      else resolve();
-    });
     for (const tunnel of openTunnels(this.#sweeper)) tunnel.close(1001, "the gate is stopping");
-    // Connections that fall idle after close() would otherwise stay until their keep-alive ends.
-    const idle = setInterval(() => this.#server.closeIdleConnections(), 50);
-    const hardEnd = setTimeout(() => this.#server.closeAllConnections(), graceMs);
-    await closed;
-    clearInterval(idle);
-    clearTimeout(hardEnd);
+    await drain(this.#server, graceMs, () => this.#inFlight);
+    this.#overload.stop();
     this.#sweeper.stop();
+  }
+
+  get #isFull(): boolean {
+    return this.#overload.isOverloaded || this.#inFlight > this.#options.inFlightMax;
   }
 
   #endInvalidStreams(): void {
@@ -188,7 +193,7 @@ export class Gate {
       this.#finish(exchange);
     });
     try {
-      if (this.#inFlight > this.#options.inFlightMax) {
+      if (this.#isFull) {
         this.#deny(serving.state, call, new Denial("overloaded"));
         return;
       }
@@ -260,7 +265,7 @@ export class Gate {
       upgrade.denyRaw(socket, exchange, new Denial("internal_error"));
     };
     try {
-      if (this.#inFlight > this.#options.inFlightMax) {
+      if (this.#isFull) {
         act(new Denial("overloaded"));
         return;
       }

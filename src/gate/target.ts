@@ -37,8 +37,8 @@ export class Target {
   }
 }
 
-/** Absolute-form: only http and https, no userinfo. */
-const ABSOLUTE_FORM = /^https?:\/\/([^/?#@\\]*)(.*)$/i;
+/** Absolute-form: only http and https. Behind the authority only a path or a query: no userinfo. */
+const ABSOLUTE_FORM = /^https?:\/\/([^/?#@\\]*)((?:[/?].*)?)$/i;
 
 const PLAIN = 0;
 const SLASH = 1;
@@ -84,8 +84,10 @@ function readOriginForm(raw: string, authority: string | undefined): Target | De
 
   const path = decodeUnreserved(rawPath);
   if (path instanceof Denial) return path;
-  // Decoding may have completed a dot segment (`/.%2e/`).
+  // Decoding may have completed a dot segment (`/.%2e/`) or a second encoding (`%25%32e`).
   if (scanPath(path) === AMBIGUOUS) return new Denial("target_ambiguous", { note: "encoded dot segment" });
+  if (ENCODED_TWICE.test(path))
+    return new Denial("target_ambiguous", { note: "percent escape encoded twice" });
   return new Target(path, decodeDelimiters(path), query, authority);
 }
 
@@ -119,6 +121,8 @@ const UNRESERVED = /[A-Za-z0-9\-._~]/;
 /** Encoded, these mean a separator, a terminator or a second request to some server. */
 const NEVER_ENCODED = new Set([0x2f, 0x5c, 0x3b, 0x3f, 0x23, 0x7f]);
 const HEX_PAIR = /^[0-9A-Fa-f]{2}$/;
+/** Looked for once the unreserved are decoded: hex digits are among them. */
+const ENCODED_TWICE = /%25[0-9A-Fa-f]{2}/;
 
 function decodeUnreserved(path: string): string | Denial {
   let out = "";
@@ -130,9 +134,6 @@ function decodeUnreserved(path: string): string | Denial {
     const byte = Number.parseInt(pair, 16);
     if (byte < 0x20 || NEVER_ENCODED.has(byte)) {
       return new Denial("target_ambiguous", { note: `encoded separator or control %${pair}` });
-    }
-    if (byte === 0x25 && HEX_PAIR.test(path.slice(i + 3, i + 5))) {
-      return new Denial("target_ambiguous", { note: "percent escape encoded twice" });
     }
     if (byte >= 0x80) isAscii = false;
     const char = String.fromCharCode(byte);
@@ -166,6 +167,8 @@ function decodeDelimiters(path: string): string {
  * request could ever match it.
  */
 export function canonicalSegment(literal: string): string | undefined {
+  // encodeURIComponent throws on half a surrogate pair.
+  if (!literal.isWellFormed()) return undefined;
   const encoded = literal.replace(/[^\x21-\x7e]/gu, (char) => encodeURIComponent(char));
   const target = readTarget(`/${encoded}`, Number.MAX_SAFE_INTEGER);
   if (target instanceof Denial || target.query !== "") return undefined;

@@ -1,0 +1,33 @@
+/**
+ * How a listener ends without losing a request that it could have answered. Node's own
+ * `server.close()` cuts idle keep-alive connections at once, into the face of a client that is
+ * just sending its next request; here they get time to bring it and are told `Connection: close`.
+ */
+import type { Server } from "node:http";
+import { Server as NetServer } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+
+/** How long an idle connection may still bring a request after the listener closed. */
+export const IDLE_LINGER_MS = 500;
+const STEP_MS = 50;
+
+/**
+ * @param graceMs how long requests under way have; then everything is cut
+ * @param inFlight requests under way, read again and again
+ */
+export async function drain(server: Server, graceMs: number, inFlight: () => number): Promise<void> {
+  if (!server.listening) return;
+  let isClosed = false;
+  // Not http.Server's: that one would close idle connections now.
+  NetServer.prototype.close.call(server, () => {
+    isClosed = true;
+  });
+  const hardEnd = setTimeout(() => server.closeAllConnections(), graceMs);
+  const startedMs = performance.now();
+  while (!isClosed) {
+    // Only what has been idle all along is cut; a request that is still coming in finishes.
+    if (performance.now() - startedMs >= IDLE_LINGER_MS && inFlight() === 0) server.closeIdleConnections();
+    await delay(STEP_MS);
+  }
+  clearTimeout(hardEnd);
+}

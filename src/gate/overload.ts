@@ -1,0 +1,40 @@
+/**
+ * Notices when the process cannot keep up. A timer that fires late says how long everything else
+ * waits too; past the limit new work is refused, so that what was admitted gets done and health
+ * checks still answer. Work is taken again once a tick is punctual, without a restart.
+ */
+export const TICK_MS = 50;
+
+export class OverloadGuard {
+  readonly #delayMaxMs: number;
+  readonly #monotonic: () => number;
+  #lastMs: number;
+  #timer: NodeJS.Timeout | undefined;
+  isOverloaded = false;
+
+  /** @param delayMaxMs lateness from which new work is refused; 0 never refuses */
+  constructor(delayMaxMs: number, monotonic: () => number) {
+    this.#delayMaxMs = delayMaxMs;
+    this.#monotonic = monotonic;
+    this.#lastMs = monotonic();
+  }
+
+  start(): void {
+    if (this.#delayMaxMs === 0) return;
+    this.#lastMs = this.#monotonic();
+    this.#timer ??= setInterval(() => this.tick(), TICK_MS).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  tick(): void {
+    const nowMs = this.#monotonic();
+    const lateMs = nowMs - this.#lastMs - TICK_MS;
+    this.#lastMs = nowMs;
+    // Half the limit to recover: at the limit itself the gate would flap.
+    this.isOverloaded = lateMs > (this.isOverloaded ? this.#delayMaxMs / 2 : this.#delayMaxMs);
+  }
+}
