@@ -6,7 +6,7 @@ import { foldHeaderName, headerName, ownHeaderName } from "./header-name.ts";
 import { duration, evenIfFaulty, flag, line, optionFacts } from "./option.ts";
 
 function identityHeader(what: string): z.ZodNullable<z.ZodString> {
-  const schema = ownHeaderName(`Header with the ${what}, or null for none.`).nullable();
+  const schema = ownHeaderName("A header.").nullable().describe(`Header with the ${what}, or null for none.`);
   optionFacts.add(schema, { type: "header name or null" });
   return schema;
 }
@@ -40,7 +40,7 @@ export const identity = z
 
 export const errors = z
   .strictObject({
-    format: errorFormat.default("problem"),
+    format: errorFormat.prefault("problem"),
     reveal: flag(
       "Tell clients whether a key is unknown, revoked or expired, instead of the same 401 for all.",
     ).default(false),

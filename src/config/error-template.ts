@@ -20,24 +20,29 @@ const description =
   'Body of refusals: `problem` (RFC 9457), `detail` ({"detail": …}), `error` ({"error": …}), or a JSON ' +
   "template as a mapping or a text, with {{status}}, {{code}}, {{title}} and {{detail}}.";
 
+const unknownFormat = ({ input }: { readonly input?: unknown }): string => {
+  const nearest = typeof input === "string" ? nearestWord(input, formatNames) : undefined;
+  const hint = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
+  return `must be problem, detail, error or a JSON template${hint}`;
+};
+
 export const errorFormat: z.ZodType<ErrorFormat, string | JsonObject> = z
-  .union([z.string(), z.record(z.string(), z.json())], "must be problem, detail, error or a JSON template")
+  .union(
+    [
+      z.enum(formatNames),
+      z.string().regex(/^\s*\{/, { error: unknownFormat }),
+      z.record(z.string(), z.json()),
+    ],
+    "must be problem, detail, error or a JSON template",
+  )
   .transform((written, context): ErrorFormat => {
-    const refuse = (message: string): never => {
-      context.addIssue({ code: "custom", message });
-      return z.NEVER;
-    };
-    if (typeof written === "string" && !written.trimStart().startsWith("{")) {
-      const known = formatNames.find((name) => name === written);
-      if (known !== undefined) return known;
-      const nearest = nearestWord(written, formatNames);
-      const hint = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
-      return refuse(`must be problem, detail, error or a JSON template${hint}`);
-    }
+    const known = formatNames.find((name) => name === written);
+    if (known !== undefined) return known;
     const template = typeof written === "string" ? parseObject(written) : (written as JsonObject);
-    if (template === undefined) return refuse("is not valid JSON");
-    const fault = faultOfTemplate(template, 0);
-    return fault === undefined ? template : refuse(fault);
+    const fault = template === undefined ? "is not valid JSON" : faultOfTemplate(template, 0);
+    if (template !== undefined && fault === undefined) return template;
+    context.addIssue({ code: "custom", message: fault ?? "is not valid JSON" });
+    return z.NEVER;
   })
   .describe(description);
 optionFacts.add(errorFormat, { type: "name or JSON template" });

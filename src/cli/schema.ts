@@ -1,0 +1,46 @@
+/** `keyward schema`: the JSON Schema of the config for editors, or its reference page. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { configJsonSchema } from "../config/json-schema.ts";
+import { referencePage } from "../config/reference.ts";
+import { type CommandIo, EXIT_OK } from "./command.ts";
+
+const USAGE = `Usage: keyward schema [--reference] [--write]
+
+Prints the JSON Schema (draft 7) of the gate's config. An editor with a YAML language server uses it
+when the file begins with:  # yaml-language-server: $schema=./keyward.schema.json
+
+  --reference  print the reference page instead
+  --write      write both into the folder config/ instead
+`;
+
+const OPTIONS = {
+  reference: { type: "boolean", default: false },
+  write: { type: "boolean", default: false },
+  help: { type: "boolean", short: "h", default: false },
+} as const;
+
+/** What is generated from the schema, by its name in config/. */
+export const generatedFiles: Readonly<Record<string, () => string>> = {
+  "keyward.schema.json": () => `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`,
+  "REFERENCE.md": referencePage,
+};
+
+export async function run(args: readonly string[], io: CommandIo): Promise<number> {
+  const { values: options } = parseArgs({ args: [...args], options: OPTIONS });
+  if (options.help) {
+    io.stdout.write(USAGE);
+    return EXIT_OK;
+  }
+  if (options.write) {
+    for (const [name, text] of Object.entries(generatedFiles)) {
+      await writeFile(join(io.cwd ?? ".", "config", name), text());
+      io.stderr.write(`wrote config/${name}\n`);
+    }
+    return EXIT_OK;
+  }
+  const name = options.reference ? "REFERENCE.md" : "keyward.schema.json";
+  io.stdout.write(generatedFiles[name]?.() ?? "");
+  return EXIT_OK;
+}
