@@ -18,6 +18,7 @@ import { FileKeySource } from "../keys/file-source.ts";
 import { AccessLog } from "../observe/access-log.ts";
 import { CombinedObserver } from "../observe/combine.ts";
 import { GateMetrics } from "../observe/gate-metrics.ts";
+import type { Family } from "../observe/exposition.ts";
 import { LogDestination } from "../observe/log-destination.ts";
 import { type Logger, createLogger } from "../observe/logger.ts";
 import { gateMetricKinds } from "../observe/metric-catalogue.ts";
@@ -33,6 +34,8 @@ export interface StartOptions {
   /** File descriptor or path for program and access log; standard output without it. */
   readonly logTarget?: number | string;
   readonly clock?: Clock;
+  /** One of several processes on this port: without an operations port of its own. */
+  readonly worker?: { readonly port: number };
 }
 
 export type StartResult =
@@ -138,7 +141,7 @@ export class RunningGate {
       readiness: () => this.#readiness(),
       metrics: createMetricsPage({
         kinds: gateMetricKinds,
-        collect: (name) => this.#metrics.collect(name),
+        open: () => (name) => this.#metrics.collect(name),
         includesProcess: true,
       }),
       log: this.#log,
@@ -150,18 +153,30 @@ export class RunningGate {
     return this.#proxyUrl;
   }
 
+  /** All of its numbers as plain data, for a primary that adds them up. */
+  metricFamilies(): Family[] {
+    return this.#metrics.snapshot();
+  }
+
   get opsUrl(): string {
     return this.#opsUrl;
   }
 
   async listen(): Promise<void> {
     const { listen, ops } = this.#config;
-    this.#opsUrl = urlOf(await this.#ops.listen(ops));
-    this.#proxyUrl = urlOf(await this.#gate.listen(listen));
+    const { worker } = this.#options;
+    if (worker === undefined) {
+      this.#opsUrl = urlOf(await this.#ops.listen(ops));
+      this.#proxyUrl = urlOf(await this.#gate.listen(listen));
+    } else {
+      // Each worker has a queue of its own in the kernel where it can; elsewhere the primary deals out.
+      const reusePort = process.platform === "linux";
+      this.#proxyUrl = urlOf(await this.#gate.listen({ host: listen.host, port: worker.port, reusePort }));
+    }
     this.#startWatch();
-    this.#log.info("listening", {
+    this.#log.info(worker === undefined ? "listening" : "worker listening", {
       url: this.#proxyUrl,
-      ops: this.#opsUrl,
+      ...(worker === undefined ? { ops: this.#opsUrl } : { pid: process.pid }),
       keys: this.#source.size,
       routes: this.#config.routes.length,
       version,
@@ -247,7 +262,8 @@ export class RunningGate {
   }
 }
 
-function urlOf(address: AddressInfo): string {
+/** The URL to reach a listener on this machine. */
+export function urlOf(address: Pick<AddressInfo, "address" | "port">): string {
   const host = address.address === "0.0.0.0" || address.address === "::" ? "127.0.0.1" : address.address;
   return `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`;
 }

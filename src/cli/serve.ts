@@ -1,8 +1,14 @@
 /** `keyward serve`: the gate as a process. Ends on SIGTERM or SIGINT, reloads on SIGHUP. */
+import cluster from "node:cluster";
 import { parseArgs } from "node:util";
-import { renderFault } from "../document/fault.ts";
+import { loadGateConfig } from "../config/load.ts";
+import { type Fault, renderFault } from "../document/fault.ts";
+import { UpstreamSet } from "../gate/upstreams.ts";
 import { type CommandIo, EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./command.ts";
+import { loadGate } from "./load-gate.ts";
 import { startGate } from "./running-gate.ts";
+import { PrimaryGate, workerCount } from "./serve-primary.ts";
+import { serveAsWorker } from "./serve-worker.ts";
 
 const USAGE = `Usage: keyward serve [--config keyward.yaml]
 
@@ -14,11 +20,20 @@ one stops at once.
 export async function run(args: readonly string[], io: CommandIo): Promise<number> {
   const configFile = readArguments(args, io);
   if (typeof configFile === "number") return configFile;
+  if (cluster.isWorker) return await serveAsWorker(configFile, io);
   const started = await start(configFile, io);
-  if (typeof started === "number") return started;
+  return typeof started === "number" ? started : await untilStopped(started);
+}
 
+/** What signals act on: one gate, or the primary of several. */
+interface Served {
+  reload(reason: string): unknown;
+  close(): Promise<void>;
+}
+
+async function untilStopped(served: Served): Promise<number> {
   const { promise: stopped, resolve: stop } = Promise.withResolvers<number>();
-  const onHangUp = (): void => void started.reload("SIGHUP");
+  const onHangUp = (): void => void served.reload("SIGHUP");
   let isStopping = false;
   const onTerminate = (): void => {
     if (isStopping) {
@@ -26,7 +41,7 @@ export async function run(args: readonly string[], io: CommandIo): Promise<numbe
       return;
     }
     isStopping = true;
-    started.close().then(
+    served.close().then(
       () => stop(EXIT_OK),
       () => stop(EXIT_FAILURE),
     );
@@ -53,15 +68,26 @@ function readArguments(args: readonly string[], io: CommandIo): string | number 
   }
 }
 
-async function start(configFile: string, io: CommandIo) {
+async function start(configFile: string, io: CommandIo): Promise<Served | number> {
   try {
+    const read = loadGateConfig(configFile, io.env);
+    if (read.ok && workerCount(read.config.workers) > 1) return await startWorkers(configFile, io);
     const result = await startGate({ configFile, env: io.env });
-    if (result.ok) return result.gate;
-    for (const fault of result.faults) io.stderr.write(`${renderFault(fault)}\n`);
-    io.stderr.write(`keyward: ${result.faults.length} fault(s); not started\n`);
-    return EXIT_CONFIG;
+    return result.ok ? result.gate : refuse(result.faults, io);
   } catch (error) {
     io.stderr.write(`keyward: cannot start: ${error instanceof Error ? error.message : String(error)}\n`);
     return EXIT_FAILURE;
   }
+}
+
+/** Checked whole before any worker is made. */
+async function startWorkers(configFile: string, io: CommandIo): Promise<Served | number> {
+  const loaded = loadGate(configFile, io.env, new UpstreamSet());
+  return loaded.ok ? await PrimaryGate.start(loaded.config) : refuse(loaded.faults, io);
+}
+
+function refuse(faults: readonly Fault[], io: CommandIo): number {
+  for (const fault of faults) io.stderr.write(`${renderFault(fault)}\n`);
+  io.stderr.write(`keyward: ${faults.length} fault(s); not started\n`);
+  return EXIT_CONFIG;
 }

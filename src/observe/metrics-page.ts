@@ -14,9 +14,13 @@ export interface MetricsPage {
   chunks(): AsyncIterable<string>;
 }
 
+/** The current lines of one metric. */
+export type Collect<Name extends string> = (name: Name) => Iterable<Sample>;
+
 export interface MetricsPageOptions<Name extends string> {
   readonly kinds: readonly (FamilyKind & { readonly name: Name })[];
-  readonly collect: (name: Name) => Iterable<Sample>;
+  /** Gives the reader of this page; may first ask other processes. */
+  readonly open: () => Promise<Collect<Name>> | Collect<Name>;
   /** Also expose `process_*` and `nodejs_*` of this process; their probes run until it ends. */
   readonly includesProcess: boolean;
 }
@@ -33,7 +37,7 @@ const MISNAMED = [
 
 export function createMetricsPage<Name extends string>({
   kinds,
-  collect,
+  open,
   includesProcess,
 }: MetricsPageOptions<Name>): MetricsPage {
   const ofProcess = new Registry();
@@ -41,6 +45,7 @@ export function createMetricsPage<Name extends string>({
   for (const name of MISNAMED) ofProcess.removeSingleMetric(name);
 
   async function* chunks(): AsyncGenerator<string> {
+    const collect = await open();
     let text = "";
     let lines = 0;
     for (const { name, type, help } of kinds) {

@@ -1,0 +1,59 @@
+/** One of several processes that share the gate's port. Its metrics and its end go through the primary. */
+import { type CommandIo, EXIT_FAILURE, EXIT_OK } from "./command.ts";
+import { type RunningGate, startGate } from "./running-gate.ts";
+import type { ToPrimary, ToWorker } from "./worker-messages.ts";
+
+/** The port that all workers share; the config may leave the choice to the system. */
+export const PORT_VARIABLE = "KEYWARD_WORKER_PORT";
+
+/** How long a worker that was told to end waits for its successor before it closes its port. */
+const SUCCESSOR_WAIT_MS = 5000;
+
+export async function serveAsWorker(configFile: string, io: CommandIo): Promise<number> {
+  const started = await startGate({
+    configFile,
+    env: io.env,
+    worker: { port: Number(io.env[PORT_VARIABLE]) },
+  });
+  if (!started.ok) return EXIT_FAILURE;
+  const { gate } = started;
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<number>();
+  const end = (): void => {
+    gate.close().then(
+      () => {
+        // What was counted since the last scrape must not be lost.
+        tell({ kind: "metrics", ask: 0, families: gate.metricFamilies() });
+        stop(EXIT_OK);
+      },
+      () => stop(EXIT_FAILURE),
+    );
+  };
+  process.on("message", (message: ToWorker) => obey(message, gate, end));
+  process.on("SIGTERM", () => {
+    tell({ kind: "leaving" });
+    setTimeout(end, SUCCESSOR_WAIT_MS).unref();
+  });
+  // The terminal sends these to the whole group; the primary decides what they mean.
+  process.on("SIGINT", () => {}).on("SIGHUP", () => {});
+  process.on("disconnect", end);
+  tell({ kind: "listening", url: gate.proxyUrl });
+  return await stopped;
+}
+
+function obey(message: ToWorker, gate: RunningGate, end: () => void): void {
+  switch (message.kind) {
+    case "metrics":
+      tell({ kind: "metrics", ask: message.ask, families: gate.metricFamilies() });
+      return;
+    case "reload":
+      gate.reload("SIGHUP");
+      return;
+    case "stop":
+    case "replaced":
+      end();
+  }
+}
+
+function tell(message: ToPrimary): void {
+  if (process.connected) process.send?.(message);
+}

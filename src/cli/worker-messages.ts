@@ -1,0 +1,16 @@
+/** What the primary process and its workers say to each other. Plain data, no keys, no requests. */
+import type { Family } from "../observe/exposition.ts";
+
+export type ToWorker =
+  | { readonly kind: "metrics"; readonly ask: number }
+  | { readonly kind: "reload" }
+  /** Drain and end; whoever is in flight gets the configured grace. */
+  | { readonly kind: "stop" }
+  /** Another worker has taken this one's place. */
+  | { readonly kind: "replaced" };
+
+export type ToPrimary =
+  | { readonly kind: "listening"; readonly url: string }
+  | { readonly kind: "metrics"; readonly ask: number; readonly families: Family[] }
+  /** This worker was told to end by a signal of its own: send another before it closes its port. */
+  | { readonly kind: "leaving" };
