@@ -6,7 +6,7 @@ import type { GateConfig } from "../config/schema.ts";
 import type { Fault } from "../document/fault.ts";
 import { type GateParts, type GateState, compileGate } from "../gate/gate-state.ts";
 import type { Upstream } from "../gate/upstream.ts";
-import { UpstreamSet } from "../gate/upstreams.ts";
+import type { UpstreamSet } from "../gate/upstreams.ts";
 import { KeyCacheStats } from "../keys/cache.ts";
 import { KeyCounterTable } from "../keys/counters.ts";
 import type { Digest } from "../keys/digest.ts";

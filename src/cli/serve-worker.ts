@@ -18,16 +18,7 @@ export async function serveAsWorker(configFile: string, io: CommandIo): Promise<
   if (!started.ok) return EXIT_FAILURE;
   const { gate } = started;
   const { promise: stopped, resolve: stop } = Promise.withResolvers<number>();
-  const end = (): void => {
-    gate.close().then(
-      () => {
-        // What was counted since the last scrape must not be lost.
-        tell({ kind: "metrics", ask: 0, families: gate.metricFamilies() });
-        stop(EXIT_OK);
-      },
-      () => stop(EXIT_FAILURE),
-    );
-  };
+  const end = (): void => void leave(gate).then(stop);
   process.on("message", (message: ToWorker) => obey(message, gate, end));
   process.on("SIGTERM", () => {
     tell({ kind: "leaving" });
@@ -38,6 +29,18 @@ export async function serveAsWorker(configFile: string, io: CommandIo): Promise<
   process.on("disconnect", end);
   tell({ kind: "listening", url: gate.proxyUrl });
   return await stopped;
+}
+
+/** Resolves with the exit code. */
+async function leave(gate: RunningGate): Promise<number> {
+  try {
+    await gate.close();
+    // What was counted since the last scrape must not be lost.
+    tell({ kind: "metrics", ask: 0, families: gate.metricFamilies() });
+    return EXIT_OK;
+  } catch {
+    return EXIT_FAILURE;
+  }
 }
 
 function obey(message: ToWorker, gate: RunningGate, end: () => void): void {

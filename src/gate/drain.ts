@@ -5,7 +5,6 @@
  */
 import type { Server } from "node:http";
 import { Server as NetServer } from "node:net";
-import { setTimeout as delay } from "node:timers/promises";
 
 /** How long an idle connection may still bring a request after the listener closed. */
 export const IDLE_LINGER_MS = 500;
@@ -17,17 +16,16 @@ const STEP_MS = 50;
  */
 export async function drain(server: Server, graceMs: number, inFlight: () => number): Promise<void> {
   if (!server.listening) return;
-  let isClosed = false;
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
   // Not http.Server's: that one would close idle connections now.
-  NetServer.prototype.close.call(server, () => {
-    isClosed = true;
-  });
-  const hardEnd = setTimeout(() => server.closeAllConnections(), graceMs);
-  const startedMs = performance.now();
-  while (!isClosed) {
+  NetServer.prototype.close.call(server, () => resolve());
+  const lingerEndMs = performance.now() + IDLE_LINGER_MS;
+  const idle = setInterval(() => {
     // Only what has been idle all along is cut; a request that is still coming in finishes.
-    if (performance.now() - startedMs >= IDLE_LINGER_MS && inFlight() === 0) server.closeIdleConnections();
-    await delay(STEP_MS);
-  }
+    if (performance.now() >= lingerEndMs && inFlight() === 0) server.closeIdleConnections();
+  }, STEP_MS);
+  const hardEnd = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearInterval(idle);
   clearTimeout(hardEnd);
 }
