@@ -12,7 +12,7 @@ export function parseSize(text: string): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
-/** The shortest way to write whole bytes: `65536` is `64KiB`, `1000` is `1000`. */
+/** The shortest way to write whole bytes: `65536` is `64KiB`, `1000` stays as it is. */
 export function formatSize(bytes: number): string {
   if (bytes === 0) return "0";
   const unit = (["TiB", "GiB", "MiB", "KiB"] as const).find((unit) => bytes % UNIT_BYTES[unit] === 0);

@@ -11,6 +11,7 @@ import {
   LineCounter,
   parseDocument,
   type Document,
+  type ErrorCode,
   type Node,
   type Pair,
   type Scalar,
@@ -106,15 +107,11 @@ export class YamlTree {
         schema: "core",
         merge: false,
         resolveKnownTags: false,
-        logLevel: "silent",
+        // "silent" would let a second document pass unseen.
+        logLevel: "error",
       });
       for (const { message, pos, code } of [...document.errors, ...document.warnings]) {
-        const isTag = code === "TAG_RESOLVE_FAILED";
-        this.#fault(
-          "syntax",
-          isTag ? "tags (!) are not supported" : this.#asWritten(firstLine(message)),
-          pos[0],
-        );
+        this.#fault("syntax", OWN_WORDS[code] ?? this.#asWritten(firstLine(message)), pos[0]);
         // From here on the parser is out of step, and faults whatever follows.
         if (code === "UNEXPECTED_TOKEN") break;
       }
@@ -206,6 +203,13 @@ export class YamlTree {
     return { pair, node, isWhole: true };
   }
 }
+
+/** Where the parser's words are for programmers. */
+const OWN_WORDS: Readonly<Partial<Record<ErrorCode, string>>> = {
+  TAG_RESOLVE_FAILED: "tags (!) are not supported",
+  NON_STRING_KEY: "a key must be plain text",
+  MULTIPLE_DOCS: "a second document begins here; a file holds one",
+};
 
 function startOf(node: unknown): number {
   return (node as Node | null | undefined)?.range?.[0] ?? 0;
