@@ -71,7 +71,8 @@ export function admitPublic(candidate: Candidate, route: GateRoute): Admitted | 
 
 /** By the clock at this request: a cached key is not a cached verdict. Revocation wins over expiry. */
 export function checkValidity(key: CompiledKey, nowMs: number): Denial | undefined {
-  if (nowMs >= key.revokedAtMs) return new Denial("key_revoked");
+  // Whatever its date says: a clock that is behind must not keep a revoked key alive.
+  if (key.revokedAtMs !== Number.POSITIVE_INFINITY) return new Denial("key_revoked");
   if (nowMs >= key.expiresAtMs) return new Denial("key_expired");
   if (nowMs < key.notBeforeMs) return new Denial("key_not_yet_valid");
   return undefined;

@@ -1,0 +1,232 @@
+/**
+ * Where the registry keeps its facts. Two stores hold this interface, SQLite and PostgreSQL, and
+ * one contract test suite runs against both. It stores and finds; who may do what, and what a key
+ * means, is decided above it.
+ *
+ * Every change of keys happens in one transaction with its row in the change log and its audit
+ * row. Revisions are gap-free in commit order: they are taken by updating one counter row, whose
+ * lock serialises writers; a sequence would let a lower number become visible later.
+ */
+import type { Digest } from "../keys/digest.ts";
+import type { KeyRecord } from "../keys/record.ts";
+import type { Cursor, GateStatus, UsageBatch } from "../keys/wire.ts";
+
+/** Who did something: an admin token, the command line, or a key through the gate. */
+export interface Actor {
+  readonly kind: "token" | "cli" | "key";
+  /** Public id of the token or key. */
+  readonly id: string;
+  readonly address: string | undefined;
+}
+
+export interface AuditEntry {
+  readonly id: number;
+  readonly at: string;
+  readonly actor: Actor;
+  /** For example `key.create`, `key.revoke`, `token.create`. */
+  readonly action: string;
+  /** Id of what it was done to. */
+  readonly subject: string;
+  readonly organization: string | undefined;
+  /** What changed; never a secret or a digest. */
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+export type NewAuditEntry = Omit<AuditEntry, "id" | "at">;
+
+export interface Organization {
+  readonly id: string;
+  readonly name: string | undefined;
+  readonly created_at: string;
+}
+
+export interface Project {
+  readonly id: string;
+  readonly organization: string;
+  readonly name: string | undefined;
+  readonly created_at: string;
+}
+
+/** `upsert` carries the record as it became; `revoke` marks the end of a key. */
+export interface KeyChangeRow {
+  readonly rev: number;
+  readonly op: "upsert" | "revoke";
+  readonly record: KeyRecord;
+}
+
+export interface KeyFilter {
+  readonly organization?: string;
+  readonly project?: string;
+  readonly environment?: string;
+  readonly status?: "active" | "not_yet_valid" | "rotating" | "expired" | "revoked";
+  /** Part of the name or start, case-insensitive. */
+  readonly search?: string;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Opaque; undefined on the last page. */
+  readonly next: string | undefined;
+}
+
+export type TokenRole = "gate" | "viewer" | "operator" | "admin";
+
+export interface TokenRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly role: TokenRole;
+  readonly created_at: string;
+  readonly expires_at: string | undefined;
+  readonly revoked_at: string | undefined;
+}
+
+/** One answered POST, so that a repeat gives the same answer (Idempotency-Key). */
+export interface IdempotentAnswer {
+  /** Hash of method, path and body: the same key with another request is a fault. */
+  readonly fingerprint: string;
+  readonly status: number;
+  /** Without the secret: that is shown once, and a repeat says so. */
+  readonly body: string;
+}
+
+export interface UsageQuery {
+  readonly from: string;
+  readonly to: string;
+  readonly step: "minute" | "hour" | "day";
+  readonly groupBy: "none" | "key" | "organization" | "project" | "environment";
+  readonly key?: string;
+  readonly organization?: string;
+  readonly project?: string;
+  readonly environment?: string;
+}
+
+export interface UsagePoint {
+  /** Start of the step, RFC 3339. */
+  readonly at: string;
+  /** Id of the group; empty for `none`. */
+  readonly group: string;
+  readonly requests: number;
+  readonly denied: number;
+  readonly errors: number;
+  readonly bytes_in: number;
+  readonly bytes_out: number;
+  /** By denial code. */
+  readonly denied_by_reason: Readonly<Record<string, number>>;
+}
+
+export interface KnownGate extends GateStatus {
+  readonly seen_at: string;
+}
+
+/** Thrown when a write meets a state that it must not overwrite. */
+export class StoreConflict extends Error {
+  readonly kind: "exists" | "not_found" | "state";
+  constructor(kind: StoreConflict["kind"], message: string) {
+    super(message);
+    this.kind = kind;
+  }
+}
+
+export interface Store {
+  /** Brings the schema up to date; refuses a newer one than it knows. */
+  migrate(): Promise<void>;
+  close(): Promise<void>;
+  /** Cheap: is the store there? Rejects when it is not. */
+  ping(): Promise<void>;
+
+  cursor(): Promise<Cursor>;
+  /** Makes every gate start over; after a restore from a backup. */
+  renewEpoch(): Promise<Cursor>;
+  /** Every key as of one revision, in batches; consistent however long the reader takes. */
+  snapshot(): AsyncIterable<{
+    readonly cursor: Cursor;
+    readonly total: number;
+    readonly records: readonly KeyRecord[];
+  }>;
+  /**
+   * Changes after `rev`, oldest first, at most `limit`.
+   * @returns undefined when they are no longer kept (or `rev` is in the future): start over
+   */
+  changesSince(rev: number, limit: number): Promise<readonly KeyChangeRow[] | undefined>;
+  /** Forgets changes older than this; a gate that is further behind takes a snapshot. */
+  compactChanges(keepLast: number): Promise<void>;
+  /**
+   * Calls back soon after any process on this store has committed a change; a hint that may be
+   * lost or doubled. The revision is the truth and is polled as well.
+   */
+  onHint(listener: () => void): () => void;
+
+  findKeys(digests: readonly Digest[]): Promise<ReadonlyMap<Digest, KeyRecord>>;
+  getKey(id: string): Promise<KeyRecord | undefined>;
+  listKeys(
+    filter: KeyFilter,
+    nowMs: number,
+    page: { readonly limit: number; readonly after?: string },
+  ): Promise<Page<KeyRecord>>;
+  /**
+   * Writes keys (new or changed) as one transaction with their change rows and audit rows.
+   * `expected` guards each: `new` must not exist, a record must still be exactly that.
+   */
+  writeKeys(
+    writes: readonly {
+      readonly record: KeyRecord;
+      readonly expected: "new" | KeyRecord;
+      readonly op: "upsert" | "revoke";
+    }[],
+    audit: readonly NewAuditEntry[],
+    nowMs: number,
+  ): Promise<Cursor>;
+
+  putOrganization(
+    id: string,
+    name: string | undefined,
+    audit: NewAuditEntry,
+    nowMs: number,
+  ): Promise<Organization>;
+  getOrganization(id: string): Promise<Organization | undefined>;
+  listOrganizations(page: { readonly limit: number; readonly after?: string }): Promise<Page<Organization>>;
+  putProject(
+    project: { readonly id: string; readonly organization: string; readonly name: string | undefined },
+    audit: NewAuditEntry,
+    nowMs: number,
+  ): Promise<Project>;
+  getProject(id: string): Promise<Project | undefined>;
+  listProjects(
+    organization: string | undefined,
+    page: { readonly limit: number; readonly after?: string },
+  ): Promise<Page<Project>>;
+
+  putToken(token: TokenRecord, digest: Digest, audit: NewAuditEntry): Promise<void>;
+  findToken(digest: Digest): Promise<TokenRecord | undefined>;
+  listTokens(): Promise<readonly TokenRecord[]>;
+  revokeToken(id: string, audit: NewAuditEntry, nowMs: number): Promise<boolean>;
+
+  /** @returns false when this (gate, boot, seq) was counted before */
+  addUsage(batch: UsageBatch, nowMs: number): Promise<boolean>;
+  usage(query: UsageQuery): Promise<readonly UsagePoint[]>;
+  /** Last use per key, RFC 3339; keys that were never used are absent. */
+  lastUsed(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Rolls minutes older than a day into hours, hours older than 90 days into days. */
+  rollUpUsage(nowMs: number): Promise<void>;
+
+  putGateStatus(status: GateStatus, nowMs: number): Promise<void>;
+  listGates(): Promise<readonly KnownGate[]>;
+
+  listAudit(
+    filter: { readonly organization?: string; readonly subject?: string; readonly action?: string },
+    page: { readonly limit: number; readonly after?: string },
+  ): Promise<Page<AuditEntry>>;
+
+  /** The stored answer, or undefined after having reserved the key for the caller. */
+  beginIdempotent(
+    key: string,
+    fingerprint: string,
+    nowMs: number,
+  ): Promise<IdempotentAnswer | "in_progress" | undefined>;
+  finishIdempotent(key: string, answer: IdempotentAnswer): Promise<void>;
+  /** The request failed: a repeat may try again. */
+  abandonIdempotent(key: string): Promise<void>;
+
+  /** SQLite: an online copy to this file. PostgreSQL refuses: use its own tools. */
+  backup(file: string): Promise<void>;
+}
