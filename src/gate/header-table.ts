@@ -7,6 +7,8 @@
  * `X_Org_Id` would reach an upstream as `X-Org-Id` (oauth2-proxy CVE-2025-64484, Caddy
  * CVE-2026-52845, Traefik CVE-2026-33433).
  */
+import { foldHeaderName } from "../config/header-name.ts";
+
 export type HeaderKind =
   /** Forwarded as it is. */
   | "pass"
@@ -114,6 +116,8 @@ const SPELLINGS_MAX = 2048;
 export class HeaderTable {
   readonly #rules = new Map<string, HeaderRule>();
   readonly #bySpelling = new Map<string, HeaderRule>();
+  /** Every name that is not simply passed, folded: a configured `x_tenant` has the alias `x-tenant`. */
+  readonly #meaningful = new Set<string>();
   readonly #keep: ReadonlySet<string>;
 
   /**
@@ -140,6 +144,9 @@ export class HeaderTable {
       this.#put(name, "owned");
     }
     for (const [place, name] of options.credentials.entries()) this.#put(name, "credential", place);
+    for (const { kind, name } of this.#rules.values()) {
+      if (kind !== "pass") this.#meaningful.add(foldHeaderName(name));
+    }
   }
 
   /** The rule for a header name in any spelling. */
@@ -155,11 +162,10 @@ export class HeaderTable {
     const exact = this.#rules.get(name);
     if (exact !== undefined) return exact;
     if (this.#isOverride(name)) return { kind: "drop", name, place: -1 };
-    if (!name.includes("_")) return { kind: "pass", name, place: -1 };
     // An alias of anything that means something here is dropped, whatever it would have meant.
-    const folded = name.replaceAll("_", "-");
-    const meansSomething = (this.#rules.get(folded)?.kind ?? "pass") !== "pass" || this.#isOverride(folded);
-    return { kind: meansSomething ? "drop" : "pass", name, place: -1 };
+    const folded = foldHeaderName(name);
+    const isAlias = this.#meaningful.has(folded) || this.#isOverride(folded);
+    return { kind: isAlias ? "drop" : "pass", name, place: -1 };
   }
 
   #isOverride(name: string): boolean {
