@@ -89,20 +89,19 @@ function noteHeader(head: Head, rule: HeaderRule, value: string, table: HeaderTa
     case "connection":
       return noteConnection(head, value, table);
     case "upgrade":
-      head.upgrade =
-        head.upgrade === undefined ? value.toLowerCase() : `${head.upgrade}, ${value.toLowerCase()}`;
+      head.upgrade = joined(head.upgrade, value.toLowerCase());
       return undefined;
     case "origin":
       head.origin = value;
       return undefined;
     case "via":
-      head.via = head.via === undefined ? value : `${head.via}, ${value}`;
+      head.via = joined(head.via, value);
       return undefined;
     case "max-forwards":
       head.maxForwards = /^\d{1,9}$/.test(value) ? Number(value) : -1;
       return undefined;
     case "forwarded-for":
-      head.forwardedFor = head.forwardedFor === undefined ? value : `${head.forwardedFor}, ${value}`;
+      head.forwardedFor = joined(head.forwardedFor, value);
       return undefined;
     case "forwarded-proto":
       head.forwardedProto = value;
@@ -111,10 +110,11 @@ function noteHeader(head: Head, rule: HeaderRule, value: string, table: HeaderTa
       head.forwardedHost = value;
       return undefined;
     case "websocket-key":
-      head.websocketKey = value;
+      // Two of them (RFC 6455 section 11.3.1 allows one) make a value that is not valid.
+      head.websocketKey = joined(head.websocketKey, value);
       return undefined;
     case "websocket-version":
-      head.websocketVersion = value;
+      head.websocketVersion = joined(head.websocketVersion, value);
       return undefined;
     case "expect":
     case "host":
@@ -123,6 +123,11 @@ function noteHeader(head: Head, rule: HeaderRule, value: string, table: HeaderTa
     case "owned":
       return undefined;
   }
+}
+
+/** Lines of one name are one list, in their order (RFC 9110 section 5.3). */
+function joined(earlier: string | undefined, value: string): string {
+  return earlier === undefined ? value : `${earlier}, ${value}`;
 }
 
 function noteContentLength(head: Head, value: string): Denial | undefined {
