@@ -20,6 +20,8 @@ export interface FamilyKind {
   /** Label names, without the `le` of a histogram: for the reference page and its test. */
   readonly labels: readonly string[];
   readonly merge: Merge;
+  /** A gauge whose value still holds when its process has ended. */
+  readonly outlivesProcess?: true;
 }
 
 /** A family with its current values. Plain data: it can be sent to another process. */
@@ -76,8 +78,10 @@ function combined(merge: Merge, a: number, b: number): number {
   return merge === "max" ? Math.max(a, b) : Math.min(a, b);
 }
 
-/** What outlives a process: its counts, not its gauges. */
+/** What outlives a process: its counts, but of its gauges only those that say so. */
 export function retired(kinds: readonly FamilyKind[], families: readonly Family[]): Family[] {
-  const gauges = new Set(kinds.filter((kind) => kind.type === "gauge").map((kind) => kind.name));
-  return families.filter((family) => !gauges.has(family.name));
+  const gone = new Set(
+    kinds.filter((kind) => kind.type === "gauge" && kind.outlivesProcess !== true).map((kind) => kind.name),
+  );
+  return families.filter((family) => !gone.has(family.name));
 }

@@ -19,16 +19,23 @@ const PAGE_BYTES = 4096;
 const PAGES_PER_WRITE = 16;
 /** No line waits longer than this for its page to fill. */
 const PAGE_WAIT_MS = 1000;
-/** What may wait for a stalled reader; lines beyond are dropped and counted. */
-const BUFFER_BYTES_MAX = 16 * 1024 * 1024;
-/** After a failed write (pipe full, disk full), before the next attempt. */
-const RETRY_MS = 100;
-/** A flush gives up after this, or a stalled reader could keep the process from ending. */
-const FLUSH_TIMEOUT_MS = 2000;
+/** After a failed write (pipe full, disk full), before the next attempt; doubled each time. */
+const RETRY_MIN_MS = 1;
+const RETRY_MAX_MS = 100;
+
+export interface LogBounds {
+  /** What may wait for a stalled reader; lines beyond are dropped and counted. */
+  readonly bufferBytesMax: number;
+  /** A flush gives up after this, or a stalled reader could keep the process from ending. */
+  readonly flushTimeoutMs: number;
+}
+
+const DEFAULT_BOUNDS: LogBounds = { bufferBytesMax: 16 * 1024 * 1024, flushTimeoutMs: 2000 };
 
 export class LogDestination {
   readonly #fd: number;
   readonly #ownsFd: boolean;
+  readonly #bounds: LogBounds;
   /** Full pages of whole lines, oldest first; then the page being filled. */
   readonly #pages: string[] = [];
   #page = "";
@@ -43,7 +50,8 @@ export class LogDestination {
   readonly #atExit = (): void => this.flushSync();
 
   /** @param target a file descriptor (1 is standard output) or a path, which is appended to */
-  constructor(target: number | string = 1) {
+  constructor(target: number | string = 1, bounds: LogBounds = DEFAULT_BOUNDS) {
+    this.#bounds = bounds;
     this.#ownsFd = typeof target === "string";
     this.#fd = typeof target === "string" ? openSync(target, "a", 0o640) : target;
     process.once("exit", this.#atExit);
@@ -56,7 +64,7 @@ export class LogDestination {
 
   write(line: string): void {
     const bytes = Buffer.byteLength(line);
-    if (this.#isGone || this.#bufferedBytes + bytes > BUFFER_BYTES_MAX) {
+    if (this.#isGone || this.#bufferedBytes + bytes > this.#bounds.bufferBytesMax) {
       this.#linesDropped++;
       return;
     }
@@ -76,7 +84,7 @@ export class LogDestination {
 
   /** Resolves when all lines are written, or when it is clear that they cannot be. Never rejects. */
   async flush(): Promise<void> {
-    const deadlineMs = performance.now() + FLUSH_TIMEOUT_MS;
+    const deadlineMs = performance.now() + this.#bounds.flushTimeoutMs;
     for (;;) {
       this.push();
       const leftMs = deadlineMs - performance.now();
@@ -93,7 +101,7 @@ export class LogDestination {
    */
   flushSync(): void {
     this.#turnPage();
-    const deadlineMs = performance.now() + FLUSH_TIMEOUT_MS;
+    const deadlineMs = performance.now() + this.#bounds.flushTimeoutMs;
     let rest: Buffer = Buffer.from(this.#pages.splice(0).join(""));
     this.#bufferedBytes = 0;
     while (rest.length > 0 && !this.#isGone) {
@@ -101,7 +109,7 @@ export class LogDestination {
         rest = rest.subarray(writeSync(this.#fd, rest));
       } catch (error) {
         if (codeOf(error) !== "EAGAIN" || performance.now() > deadlineMs) return;
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MAX_MS);
       }
     }
   }
@@ -132,12 +140,18 @@ export class LogDestination {
   async #writePages(pages: readonly string[]): Promise<void> {
     const whole = Buffer.from(pages.join(""));
     let rest = whole;
+    let retryMs = RETRY_MIN_MS;
     while (rest.length > 0 && !this.#isGone) {
       const { error, written } = await writeOnce(this.#fd, rest);
       rest = rest.subarray(written);
-      if (error === null) continue;
-      if (error.code === "EPIPE" || error.code === "EBADF") this.#giveUp();
-      else await delay(RETRY_MS, undefined, { ref: false });
+      if (error === null) {
+        retryMs = RETRY_MIN_MS;
+      } else if (error.code === "EPIPE" || error.code === "EBADF") {
+        this.#giveUp();
+      } else {
+        await delay(retryMs, undefined, { ref: false });
+        retryMs = Math.min(retryMs * 2, RETRY_MAX_MS);
+      }
     }
     this.#bufferedBytes = Math.max(0, this.#bufferedBytes - whole.length);
     this.#underWay = undefined;

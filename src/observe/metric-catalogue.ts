@@ -63,11 +63,10 @@ const kinds = {
     ...KEY,
     "direction",
   ),
-  keyward_key_last_used_timestamp_seconds: gauge(
-    "max",
-    "When the last admitted request of the key ended.",
-    ...KEY,
-  ),
+  keyward_key_last_used_timestamp_seconds: {
+    ...gauge("max", "When the last admitted request of the key ended.", ...KEY),
+    outlivesProcess: true,
+  },
   keyward_key_created_timestamp_seconds: gauge("min", "When the key was created.", ...KEY),
   keyward_key_expires_timestamp_seconds: gauge(
     "max",
