@@ -28,6 +28,10 @@ export async function start(): Promise<void> {
   process.exitCode = await main(process.argv.slice(2), {
     stdout: process.stdout,
     stderr: process.stderr,
+    // Opened only by the command that reads it.
+    get stdin() {
+      return process.stdin;
+    },
     env: process.env,
     isTerminal: process.stdout.isTTY,
   });

@@ -9,12 +9,17 @@ import { basename, dirname, join, resolve } from "node:path";
 /** Mode of a file that did not exist. */
 const MODE_NEW = 0o600;
 
+export interface WrittenFile {
+  /** Permission bits that were taken away from an existing file; 0 as a rule. */
+  readonly modeTaken: number;
+}
+
 /**
  * Replaces the file's text. A new file gets mode 0600. An existing one keeps its owner and is never
  * opened wider: what "others" may do is taken away.
  * @param path a symbolic link is followed: the file that it names is replaced, not the link
  */
-export async function writeFileAtomically(path: string, text: string): Promise<void> {
+export async function writeFileAtomically(path: string, text: string): Promise<WrittenFile> {
   const target = await followLinks(path);
   const folder = dirname(target);
   const before = await statIfAny(target);
@@ -35,6 +40,7 @@ export async function writeFileAtomically(path: string, text: string): Promise<v
     throw error;
   }
   await syncFolder(folder);
+  return { modeTaken: before === undefined ? 0 : before.mode & 0o777 & ~keptMode(before.mode) };
 }
 
 /**

@@ -1,10 +1,12 @@
 /** What every command is given and gives back. Commands never touch `process`: the entry point does. */
-import type { Writable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 
 /** Where a command reads and writes; tests pass their own. */
 export interface CommandIo {
   readonly stdout: Writable;
   readonly stderr: Writable;
+  /** For commands that are given a secret, which must not stand among the arguments. */
+  readonly stdin?: Readable;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Folder that relative paths on the command line are meant from; without it the process's own. */
   readonly cwd?: string;

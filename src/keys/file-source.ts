@@ -3,12 +3,12 @@
  * a typing mistake must never quietly drop a key, merge two tenants or let a revoked key back in.
  * Knows nothing of when the file is read again.
  */
-import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { type Fault, fileFault } from "../document/fault.ts";
 import type { Environment } from "../document/interpolate.ts";
 import { readDocument } from "../document/read.ts";
+import { readTextFile } from "../document/text-file.ts";
 import { type Digest, digestOf, formatDigest, parseDigest } from "./digest.ts";
 import { compileKeyFormat, RANDOM_LENGTH_MIN, SECRET_LENGTH_MAX } from "./format.ts";
 import { readPlainYaml } from "./plain-yaml.ts";
@@ -47,13 +47,9 @@ export interface KeyFileRules {
 
 /** Reads and checks a key file. Never throws for what is wrong with the file. */
 export function loadKeyFile(file: string, env: Environment): LoadedKeys {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    return { ok: false, faults: [fileFault(file, `cannot be read: ${reasonOf(error)}`)] };
-  }
-  return parseKeyFile(text, file, env);
+  const read = readTextFile(file, BYTES_MAX);
+  if (!read.ok) return { ok: false, faults: [fileFault(file, read.problem)] };
+  return parseKeyFile(read.text, file, env);
 }
 
 /**
@@ -132,11 +128,11 @@ function collect({ keys, allow_empty }: KeyFile, folder: string, rules: KeyFileR
     const complain = (field: string, message: string): void => {
       complaints.push({ path: ["keys", index, field], message: `keys[${index}].${field}: ${message}` });
     };
-    const { secret: _secret, secret_file: _file, digest: _digest, id, ...rest } = key;
-    const sameId = placeOfId.get(id);
+    const { secret: _secret, secret_file: _file, ...fields } = key;
+    const sameId = placeOfId.get(key.id);
     if (sameId !== undefined) complain("id", `is the id of keys[${sameId}] too`);
-    placeOfId.set(id, sameId ?? index);
-    if (isNeverValid(rest)) complain("expires_at", "is not after not_before: the key would never be valid");
+    placeOfId.set(key.id, sameId ?? index);
+    if (isNeverValid(key)) complain("expires_at", "is not after not_before: the key would never be valid");
     const found = digestFor(key, folder);
     if (found.digest === undefined) {
       complain(found.field, found.message);
@@ -145,7 +141,7 @@ function collect({ keys, allow_empty }: KeyFile, folder: string, rules: KeyFileR
     const sameDigest = placeOfDigest.get(found.digest);
     if (sameDigest !== undefined) complain(found.field, `is the secret of keys[${sameDigest}] too`);
     placeOfDigest.set(found.digest, sameDigest ?? index);
-    records.set(found.digest, { ...rest, id, digest: formatDigest(found.digest) });
+    records.set(found.digest, { ...fields, digest: formatDigest(found.digest) });
   }
   return { records, complaints };
 }
@@ -156,6 +152,7 @@ type FoundDigest =
   | { readonly digest: Digest; readonly field: SecretField }
   | { readonly digest: undefined; readonly field: SecretField | "id"; readonly message: string };
 
+const SECRET_FILE_BYTES_MAX = 4096;
 const ANY_SECRET = compileKeyFormat(undefined);
 
 function digestFor(key: FileKey, folder: string): FoundDigest {
@@ -172,12 +169,10 @@ function digestFor(key: FileKey, folder: string): FoundDigest {
   }
   let secret = key.secret ?? "";
   if (field === "secret_file") {
-    try {
-      // Editors and `echo` end a file with a newline that is not part of the secret.
-      secret = readFileSync(resolve(folder, key.secret_file ?? ""), "utf8").replace(/\r?\n$/, "");
-    } catch (error) {
-      return { digest: undefined, field, message: `cannot be read: ${reasonOf(error)}` };
-    }
+    const read = readTextFile(resolve(folder, key.secret_file ?? ""), SECRET_FILE_BYTES_MAX);
+    if (!read.ok) return { digest: undefined, field, message: `the file ${read.problem}` };
+    // Editors and `echo` end a file with a newline that is not part of the secret.
+    secret = read.text.replace(/\r?\n$/, "");
   }
   const fault = ANY_SECRET.check(secret);
   if (fault === undefined) return { digest: digestOf(secret), field };
@@ -191,12 +186,6 @@ function digestFor(key: FileKey, folder: string): FoundDigest {
 function isNeverValid({ not_before, expires_at }: Pick<KeyRecord, "not_before" | "expires_at">): boolean {
   if (not_before === undefined || expires_at === undefined) return false;
   return Date.parse(expires_at) <= Date.parse(not_before);
-}
-
-/** The system's code (ENOENT, EACCES): its message would repeat the path. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return "code" in error && typeof error.code === "string" ? error.code : error.message;
 }
 
 /** Serves what was loaded from a key file, until it is replaced whole. */

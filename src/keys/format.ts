@@ -41,7 +41,7 @@ const MINTED_RANDOM_LENGTH = 32;
 /** 62^6 > 2^32, so every CRC-32 has exactly one spelling. */
 const CHECKSUM_LENGTH = 6;
 /** Prefix of keys made where no format is configured, so that secret scanners can know them. */
-const PREFIX_DEFAULT = "kw";
+export const PREFIX_DEFAULT = "kw";
 
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9_-]{0,30}[A-Za-z0-9])?$/;
 
@@ -51,13 +51,18 @@ interface Head {
   readonly environment: string | undefined;
 }
 
+/** May this prefix or environment be written in a key? */
+export function canStandInKey(name: string): boolean {
+  return NAME.test(name);
+}
+
 /** @throws RangeError for names that config validation should have refused */
 export function compileKeyFormat(options: KeyFormatOptions | undefined): KeyFormat {
   if (options === undefined) return new AnyFormat();
   const { prefix, environments, checksum } = options;
   const prefixes = typeof prefix === "string" ? [prefix] : (prefix ?? []);
   for (const name of [...prefixes, ...environments]) {
-    if (!NAME.test(name)) throw new RangeError(`"${name}" cannot be part of a key`);
+    if (!canStandInKey(name)) throw new RangeError(`"${name}" cannot be part of a key`);
   }
   return new NamedFormat(prefixes, environments, checksum);
 }

@@ -98,8 +98,9 @@ function fieldSplice(text: string, item: YAMLMap, field: string, value: string):
   if (!item.range) return undefined;
   const [start, end] = item.range;
   if (item.flow === true) {
-    const close = text.slice(0, end).search(/\s*\}$/);
-    return close === -1 ? undefined : { from: close, to: close, text: `, ${field}: ${value}` };
+    const close = text.slice(start, end).search(/\s*\}$/);
+    if (close === -1) return undefined;
+    return { from: start + close, to: start + close, text: `, ${field}: ${value}` };
   }
   const line = `${" ".repeat(columnOf(text, start))}${field}: ${value}\n`;
   return lineSplice(text, end, line);
@@ -146,7 +147,8 @@ function columnOf(text: string, offset: number): number {
 function nodeText(record: KeyRecord): string {
   const document = new Document();
   document.contents = nodeOf(document, record);
-  return document.toString({ lineWidth: 0 });
+  // The library pads lists as it pads maps; people write [read, write].
+  return document.toString({ lineWidth: 0 }).replace(/^(scopes|folders): \[ (.*) \]$/gm, "$1: [$2]");
 }
 
 /** A record as the documentation writes it: a field a line, what is inside a field in one line. */

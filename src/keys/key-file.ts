@@ -20,7 +20,8 @@ export interface KeyFileEdit<T> extends Partial<KeyFileChanges> {
 }
 
 export type KeyFileOutcome<T> =
-  | { readonly ok: true; readonly value: T }
+  /** `modeTaken`: permission bits that the file had and lost, because a key file is not for everybody. */
+  | { readonly ok: true; readonly value: T; readonly modeTaken: number }
   | { readonly ok: false; readonly faults: readonly Fault[] };
 
 export interface KeyFileOptions {
@@ -50,13 +51,14 @@ export async function editKeyFile<T>(
     if (!loaded.ok) return loaded;
     const records = [...loaded.records.values()];
     const { value, added = [], changed = [] } = edit(records);
+    let modeTaken = 0;
     if (added.length + changed.length > 0) {
       const edited = editText(text ?? NEW_KEY_FILE, file, env, { added, changed }, records);
       if (!(await lock.isHeld()))
         throw new Error(`${file} was being edited by somebody else; nothing was written`);
-      await writeFileAtomically(target, edited);
+      ({ modeTaken } = await writeFileAtomically(target, edited));
     }
-    return { ok: true, value };
+    return { ok: true, value, modeTaken };
   } finally {
     await lock.release();
   }

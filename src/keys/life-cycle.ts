@@ -107,7 +107,9 @@ export function formatInstant(ms: number): string {
 function successorExpiry(record: KeyRecord, nowMs: number): string | undefined {
   if (record.expires_at === undefined || record.created_at === undefined) return record.expires_at;
   const bornMs = Math.max(Date.parse(record.created_at), Date.parse(record.not_before ?? record.created_at));
-  return formatInstant(nowMs + Date.parse(record.expires_at) - bornMs);
+  const lifeMs = Date.parse(record.expires_at) - bornMs;
+  // Dates written by hand may make no sense; a successor that is dead at birth would make less.
+  return lifeMs > 0 ? formatInstant(nowMs + lifeMs) : record.expires_at;
 }
 
 /** Enough to recognise a key by: its head and four characters, 24 of its 190 random bits. */

@@ -13,7 +13,14 @@ const SCOPE = /^(\*|[A-Za-z0-9._:/-]{1,128})$/;
 const id = (what: string): z.ZodString =>
   z.string().regex(ID, `${what} must be 1 to 128 characters of A-Z a-z 0-9 . _ : -`);
 
-const displayName = z.string().min(1).max(200);
+/** Names are shown in terminals and consoles: nothing that moves a cursor or turns text around. */
+const UNSHOWABLE = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufeff]/;
+
+const displayName = z
+  .string()
+  .min(1)
+  .max(200)
+  .refine((text) => !UNSHOWABLE.test(text), "must not contain control characters");
 
 const instant = z.iso
   .datetime({ offset: true, error: "must be an RFC 3339 time such as 2027-01-01T00:00:00Z" })
@@ -28,7 +35,11 @@ export const keyRecordSchema = z.strictObject({
     .string()
     .refine((value) => parseDigest(value) !== undefined, "must be sha256: and 64 lower-case hex digits")
     .describe("sha256:<hex> of the secret."),
-  start: z.string().max(40).optional().describe("First characters of the secret, for people."),
+  start: z
+    .string()
+    .regex(/^[!-~]{0,40}$/, "must be at most 40 visible ASCII characters")
+    .optional()
+    .describe("First characters of the secret, for people."),
   organization: owner("organization"),
   project: owner("project").optional(),
   environment: id("environment").optional(),

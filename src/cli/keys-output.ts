@@ -1,0 +1,76 @@
+/** A key as the commands show it: never its secret, never its whole digest. */
+import { isUsable, type KeyStatus, statusOf } from "../keys/life-cycle.ts";
+import type { KeyRecord } from "../keys/record.ts";
+import { formatTable, formatTitledTable, type Row, type Style } from "./table.ts";
+
+const STATUS_STYLES: Readonly<Record<KeyStatus, Style>> = {
+  active: "green",
+  rotating: "yellow",
+  not_yet_valid: "yellow",
+  expired: "dim",
+  revoked: "red",
+};
+
+/** The key for programs: the fields of the key file and where it stands. */
+export function keyForPrograms(record: KeyRecord, nowMs: number): object {
+  const { digest: _, ...shown } = record;
+  return { ...shown, status: statusOf(record, nowMs) };
+}
+
+/** One key a line. */
+export function keyTable(records: readonly KeyRecord[], nowMs: number, isColoured: boolean): string {
+  const titles = ["ID", "STATUS", "ORGANIZATION", "PROJECT", "ENVIRONMENT", "SCOPES", "EXPIRES", "NAME"];
+  const rows = records.map((record): Row => {
+    const status = statusOf(record, nowMs);
+    return [
+      { text: record.id, style: isUsable(status) ? "bold" : "dim" },
+      { text: status, style: STATUS_STYLES[status] },
+      record.organization.id,
+      record.project?.id ?? "",
+      record.environment ?? "",
+      shorten(record.scopes.join(" "), SCOPES_WIDTH_MAX),
+      record.expires_at ?? "",
+      record.name ?? "",
+    ];
+  });
+  return formatTitledTable(titles, rows, isColoured);
+}
+
+/** Everything about one key, a fact a line. */
+export function keyFacts(record: KeyRecord, nowMs: number, isColoured: boolean, indent = ""): string {
+  const status = statusOf(record, nowMs);
+  const facts: (readonly [name: string, value: string | undefined, style?: Style])[] = [
+    ["id", record.id, "bold"],
+    ["status", status, STATUS_STYLES[status]],
+    ["name", record.name],
+    ["starts with", record.start],
+    ["digest", `${record.digest.slice(0, "sha256:".length + 8)}…`],
+    ["organization", named(record.organization)],
+    ["project", record.project === undefined ? undefined : named(record.project)],
+    ["environment", record.environment],
+    ["scopes", record.scopes.length === 0 ? "none" : record.scopes.join(" ")],
+    ["folders", record.folders?.join(" ")],
+    ["created", record.created_at],
+    ["not before", record.not_before],
+    ["expires", record.expires_at],
+    ["rotated", record.rotated_at],
+    ["successor", record.successor],
+    ["revoked", record.revoked_at],
+  ];
+  const rows = facts.flatMap(([name, text, style]): Row[] =>
+    text === undefined
+      ? []
+      : [[{ text: indent + name, style: "dim" }, style === undefined ? text : { text, style }]],
+  );
+  return formatTable(rows, isColoured);
+}
+
+const SCOPES_WIDTH_MAX = 40;
+
+function shorten(text: string, max: number): string {
+  return text.length <= max ? text : `${text.slice(0, max - 1)}…`;
+}
+
+function named({ id, name }: { readonly id: string; readonly name?: string | undefined }): string {
+  return name === undefined ? id : `${id} (${name})`;
+}
