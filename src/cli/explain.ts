@@ -76,6 +76,9 @@ export async function run(args: readonly string[], io: CommandIo & { stdin?: Rea
   return explanation.action === "deny" ? EXIT_FAILURE : EXIT_OK;
 }
 
+/** Of what the gate answers itself. */
+const nothingSent = { code: undefined, upstream: undefined, headers: undefined };
+
 /** Runs the gate's decision for one request. */
 export async function explain(state: GateState, line: RequestLine, address: string): Promise<Explanation> {
   const exchange = new Exchange("explain", line.method, address, 0);
@@ -88,10 +91,9 @@ export async function explain(state: GateState, line: RequestLine, address: stri
   };
   if (decision instanceof Denial) {
     const { status } = denialKinds[decision.code];
-    const nothing = { upstream: undefined, headers: undefined };
-    return { status, code: decision.code, note: decision.note, ...facts, action: "deny", ...nothing };
+    return { action: "deny", status, ...nothingSent, code: decision.code, note: decision.note, ...facts };
   }
-  return { ...facts, code: undefined, note: undefined, ...outcomeOf(state, decision, line, exchange) };
+  return { ...outcomeOf(state, decision, line, exchange), note: undefined, ...facts };
 }
 
 function outcomeOf(
@@ -101,16 +103,13 @@ function outcomeOf(
   exchange: Exchange,
 ) {
   if (decision instanceof Preflight) {
-    return { status: 204, action: "preflight", upstream: undefined, headers: undefined } as const;
+    return { action: "preflight", status: 204, ...nothingSent } as const;
   }
   const { handler } = decision.route;
+  if (handler === "whoami") return { action: handler, status: 200, ...nothingSent } as const;
   if (handler !== undefined) {
-    return {
-      status: handler === "whoami" ? 200 : 501,
-      action: handler,
-      upstream: undefined,
-      headers: undefined,
-    };
+    const { status } = denialKinds.not_implemented;
+    return { action: handler, status, ...nothingSent, code: "not_implemented" };
   }
   const flat = buildOutgoingHeaders(decision, line.rawHeaders, {
     table: state.headers,
@@ -121,7 +120,8 @@ function outcomeOf(
     peerAddress: exchange.remoteAddress,
   });
   const shown = concealCredential(flat, decision.upstream.credentialHeaders);
-  return { status: undefined, action: "forward", upstream: decision.upstream.name, headers: shown } as const;
+  const upstream = decision.upstream.name;
+  return { action: "forward", status: undefined, code: undefined, upstream, headers: shown } as const;
 }
 
 /** The backend's own credential is shown as being set, not as what it is. */
@@ -180,5 +180,5 @@ function render(explanation: Explanation, line: RequestLine): string {
 function decisionText({ action, status, code }: Explanation): string {
   if (action === "deny") return `refused with ${status} ${code}`;
   if (action === "forward") return "forwarded";
-  return `answered by the gate (${action})`;
+  return `answered by the gate (${action})${code === undefined ? "" : `: ${status} ${code}`}`;
 }
