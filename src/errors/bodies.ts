@@ -8,8 +8,10 @@ export interface ErrorPolicy {
   readonly format: BodyFormat;
   /** Tell the client apart unknown, revoked and expired keys. */
   readonly reveals: boolean;
-  /** RFC 7235 realm of the challenge. */
+  /** RFC 9110 section 11.5: realm of the challenge. */
   readonly realm: string;
+  /** Authentication scheme of the challenge: the one that the gate accepts, else what names a bare key. */
+  readonly scheme: string;
   /** Own texts by code, in place of the catalogue's. */
   readonly messages: ReadonlyMap<DenialCode, string>;
 }
@@ -39,8 +41,9 @@ export function renderDenial(code: DenialCode, policy: ErrorPolicy): RenderedDen
   return {
     status: kind.status,
     contentType: isProblem ? "application/problem+json" : "application/json",
-    body: Buffer.from(`${JSON.stringify(bodyOf(policy.format, fields))}\n`),
-    challenge: challengeOf(kind.challenge, policy.realm, detail),
+    // Our own format ends with a newline, for terminals; another API's is replayed byte for byte.
+    body: Buffer.from(JSON.stringify(bodyOf(policy.format, fields)) + (isProblem ? "\n" : "")),
+    challenge: challengeOf(kind.challenge, policy, detail),
     closes: "closes" in kind,
   };
 }
@@ -77,9 +80,10 @@ function fillTemplate(template: unknown, fields: Fields): unknown {
 }
 
 /** RFC 6750 section 3: no error attribute when no credential was sent. */
-function challengeOf(challenge: Challenge, realm: string, detail: string): string | undefined {
+function challengeOf(challenge: Challenge, policy: ErrorPolicy, detail: string): string | undefined {
   if (challenge === "none") return undefined;
-  if (challenge === "bare") return `Bearer realm="${realm}"`;
+  const start = `${policy.scheme} realm="${policy.realm}"`;
+  if (challenge === "bare") return start;
   const text = detail.replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, " ");
-  return `Bearer realm="${realm}", error="${challenge}", error_description="${text}"`;
+  return `${start}, error="${challenge}", error_description="${text}"`;
 }

@@ -175,8 +175,16 @@ function compileErrors(config: GateConfig): ErrorPolicy {
     format: typeof format === "string" ? format : { template: format },
     reveals: config.errors.reveal,
     realm: config.errors.realm,
+    scheme: challengeScheme(config.credentials),
     messages: new Map(Object.entries(config.errors.messages) as [DenialCode, string][]),
   };
+}
+
+/** A challenge must not ask for a scheme that the gate would not look at; a bare header has none of its own. */
+function challengeScheme(places: GateConfig["credentials"]): string {
+  const schemes = places.flatMap((place) => place.schemes ?? []);
+  if (schemes.some((scheme) => scheme.toLowerCase() === "bearer")) return "Bearer";
+  return schemes[0] ?? "ApiKey";
 }
 
 function compileCors(config: GateConfig): CorsPolicy | undefined {
