@@ -28,7 +28,7 @@ const WORD_LENGTH_MAX = 64;
 const PREFIX_MIN = 4;
 
 function allowedEdits(length: number): number {
-  return length <= 3 ? 1 : Math.min(3, Math.floor(length / 2.5));
+  return Math.max(1, Math.min(3, Math.floor(length / 3)));
 }
 
 function plainForm(word: string): string {

@@ -56,7 +56,8 @@ function withAuth(upstream: Upstream, name: string, read: Read, refuse: Refuse):
   const path = ["upstreams", name, "auth", "value_file"];
   // Editors and `echo` end a file with a newline that is not part of the secret.
   const value = read(auth.value_file, path, SECRET_BYTES_MAX).replace(/\r?\n$/, "");
-  if (/[\u0000-\u001f\u007f]/.test(value)) refuse(path, "the file holds more than one line");
+  if (value.trim() !== "" && /[\u0000-\u001f\u007f]/.test(value))
+    refuse(path, "the file holds more than one line");
   return { auth: { ...auth, value } };
 }
 

@@ -13,7 +13,7 @@ export function readTextFile(path: string, bytesMax: number): TextFile {
   try {
     // Before opening: to open a named pipe would wait for somebody to write.
     const stats = statSync(path);
-    if (!stats.isFile()) return { ok: false, problem: "is not a file" };
+    if (!stats.isFile()) return { ok: false, problem: "is no regular file" };
     if (stats.size > bytesMax) return tooLarge;
     const bytes = readFileSync(path);
     if (bytes.length > bytesMax) return tooLarge;
