@@ -77,7 +77,7 @@ export function parsePattern(pattern: string): Pattern | string {
     if (part === "*" || /^\{[A-Za-z_][A-Za-z0-9_]*\}$/.test(part)) segments.push(undefined);
     else if (part === "**") return "** stands only at the end";
     else if (/[*{}]/.test(part)) return `"${part}": a wildcard is a whole segment`;
-    else if (part === "" && i < parts.length - 1) return "an empty segment can never match";
+    else if (part === "" && (isRest || i < parts.length - 1)) return "an empty segment can never match";
     else {
       const literal = canonicalSegment(part);
       if (literal === undefined) return `"${part}" can never match a canonical path`;
@@ -162,7 +162,11 @@ export class RouteTable<R extends Route> {
       return (pattern.isRest ? node.rest : node.exact).find(hasRank);
     }
     const segment = pattern.segments[depth];
-    const branches = segment === undefined ? [...node.literals.values()] : [node.literals.get(segment)];
+    // A wildcard takes no empty segment, so it never meets a trailing slash.
+    const branches =
+      segment === undefined
+        ? [...node.literals].flatMap(([literal, branch]) => (literal === "" ? [] : [branch]))
+        : [node.literals.get(segment)];
     if (segment !== "") branches.push(node.single);
     for (const branch of branches) {
       const tie = branch === undefined ? undefined : this.#findTie(branch, pattern, depth + 1, route);
@@ -171,14 +175,16 @@ export class RouteTable<R extends Route> {
     return undefined;
   }
 
-  /** `/a/**` says nothing when `/a` and `/a/*` + `/**` already take every request of its methods. */
+  /** `/a/**` says nothing when `/a`, `/a/` and `/a/*` + `/**` already take every request of its methods. */
   #checkShadowed(route: R): void {
     const pattern = parsePattern(route.pattern);
     if (typeof pattern === "string" || !pattern.isRest) return;
     let node: Node<R> | undefined = this.#root;
     for (const segment of pattern.segments)
       node = segment === undefined ? node?.single : node?.literals.get(segment);
-    const covered = methodsOf(node?.exact) & methodsOf(node?.single?.rest);
+    // No path ends before its first slash: `/**` has no shorter form to be covered.
+    const bare = node === this.#root ? ALL_METHODS : methodsOf(node?.exact);
+    const covered = bare & methodsOf(node?.literals.get("")?.exact) & methodsOf(node?.single?.rest);
     if ((route.methods & ~covered) === 0) {
       this.faults.push({
         index: route.index,
