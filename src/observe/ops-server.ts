@@ -39,7 +39,7 @@ const CLOSE_GRACE_MS = 1_000;
 export class OpsServer {
   readonly #options: OpsServerOptions;
   readonly #server: Server;
-  #isClosing = false;
+  #closing: Promise<void> | undefined = undefined;
 
   constructor(options: OpsServerOptions) {
     this.#options = options;
@@ -67,9 +67,13 @@ export class OpsServer {
   }
 
   /** Resolves when the port and every connection are closed. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     if (!this.#server.listening) return;
-    this.#isClosing = true;
     const closed = once(this.#server, "close");
     this.#server.close();
     const cut = setTimeout(() => this.#server.closeAllConnections(), CLOSE_GRACE_MS);
@@ -83,7 +87,7 @@ export class OpsServer {
     // A body is not for us: answer, then close instead of reading it.
     const hasBody =
       request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined;
-    if (this.#isClosing || hasBody) response.setHeader("connection", "close");
+    if (this.#closing !== undefined || hasBody) response.setHeader("connection", "close");
     try {
       await this.#route(request, response);
     } catch (error) {
