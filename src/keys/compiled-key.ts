@@ -14,6 +14,7 @@ export interface CompiledKey {
   readonly organization: { readonly id: string; readonly name: string | undefined };
   readonly project: { readonly id: string; readonly name: string | undefined } | undefined;
   readonly environment: string | undefined;
+  readonly environmentName: string | undefined;
   /** As registered; for whoami and logs. Decisions use `scopeSet`. */
   readonly scopes: readonly string[];
   readonly scopeSet: ScopeSet;

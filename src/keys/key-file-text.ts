@@ -1,7 +1,7 @@
 /**
  * Changes to the text of a key file. People keep these files in git and write comments in them, so an
  * edit touches only the lines that it must: new lines are put in, single values are replaced. Where the
- * file's layout does not allow that (`keys: []`, JSON), the `yaml` library writes the document anew,
+ * file's layout does not allow that (JSON, say), the `yaml` library writes the document anew,
  * which keeps comments and order but not spacing. Knows nothing of files on disk.
  */
 import { isMap, isScalar, isSeq, parseDocument, Document, type YAMLMap, type YAMLSeq } from "yaml";
@@ -25,8 +25,9 @@ keys: []
 
 /** The text with its lines kept; undefined when the layout does not allow it. */
 export function editLines(text: string, { added, changed }: KeyFileChanges): string | undefined {
-  const list = parseDocument(text).get("keys");
-  if (!isSeq(list)) return undefined;
+  const { contents } = parseDocument(text);
+  const list = isMap(contents) && contents.flow !== true ? contents.get("keys") : undefined;
+  if (!isSeq(list) || !list.range) return undefined;
   const splices: Splice[] = [];
   for (const record of changed) {
     const item = itemOf(list, record.id);
@@ -37,7 +38,12 @@ export function editLines(text: string, { added, changed }: KeyFileChanges): str
       splices.push(splice);
     }
   }
-  if (added.length > 0) {
+  if (list.items.length === 0) {
+    // `keys: []`: the brackets go, what follows them on their line stays.
+    const from = text.slice(0, list.range[0]).trimEnd().length;
+    splices.push({ from, to: list.range[1], text: "" });
+    splices.push(lineSplice(text, endOfLine(text, list.range[1]), itemLines(added, "  ")));
+  } else if (added.length > 0) {
     const splice = itemSplice(text, list, added);
     if (splice === undefined) return undefined;
     splices.push(splice);
@@ -110,11 +116,15 @@ function itemSplice(text: string, list: YAMLSeq, added: readonly KeyRecord[]): S
   const last = list.items.at(-1);
   if (list.flow === true || !list.range || !isMap(last) || !last.range) return undefined;
   const indent = " ".repeat(columnOf(text, list.range[0]));
-  const lines = added.map((record) => {
+  return lineSplice(text, endOfItem(text, last.range[1], indent.length), itemLines(added, indent));
+}
+
+function itemLines(records: readonly KeyRecord[], indent: string): string {
+  const items = records.map((record) => {
     const written = nodeText(record).trimEnd().split("\n");
     return `${indent}- ${written.join(`\n${indent}  `)}\n`;
   });
-  return lineSplice(text, endOfItem(text, last.range[1], indent.length), lines.join(""));
+  return items.join("");
 }
 
 /** Behind the last line of an item and the comments that are indented as its own. */

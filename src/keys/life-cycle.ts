@@ -21,7 +21,15 @@ export const keyStatuses: readonly KeyStatus[] = [
 /** What the maker of a key decides; ids, digest and times follow from it. */
 export type KeyDetails = Pick<
   KeyRecord,
-  "name" | "organization" | "project" | "environment" | "scopes" | "folders" | "not_before" | "expires_at"
+  | "name"
+  | "organization"
+  | "project"
+  | "environment"
+  | "environment_name"
+  | "scopes"
+  | "folders"
+  | "not_before"
+  | "expires_at"
 >;
 
 /** What making a key takes: the secret is minted by the caller, who knows the format. */
@@ -49,7 +57,8 @@ export function isUsable(status: KeyStatus): boolean {
 }
 
 export function createKey(details: KeyDetails, { secret, nowMs, random }: Making): KeyRecord {
-  const { name, organization, project, environment, scopes, folders, not_before, expires_at } = details;
+  const { name, organization, project, scopes, folders, not_before, expires_at } = details;
+  const { environment, environment_name } = details;
   return {
     id: newKeyId(nowMs, random),
     ...(name !== undefined && { name }),
@@ -58,6 +67,7 @@ export function createKey(details: KeyDetails, { secret, nowMs, random }: Making
     organization,
     ...(project !== undefined && { project }),
     ...(environment !== undefined && { environment }),
+    ...(environment_name !== undefined && { environment_name }),
     scopes,
     ...(folders !== undefined && { folders }),
     created_at: formatInstant(nowMs),

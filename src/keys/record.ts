@@ -43,6 +43,7 @@ export const keyRecordSchema = z.strictObject({
   organization: owner("organization"),
   project: owner("project").optional(),
   environment: id("environment").optional(),
+  environment_name: displayName.optional().describe("What people call the environment."),
   scopes: z.array(z.string().regex(SCOPE, "is not a scope name")).max(256).default([]),
   folders: z.array(id("folder id")).max(64).optional(),
   created_at: instant.optional(),

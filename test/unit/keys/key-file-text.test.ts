@@ -110,12 +110,20 @@ test("line ends of Windows are kept", () => {
   expect(edited.replaceAll("\r\n", "")).not.toMatch(/[\r\n]/);
 });
 
-test.for<[string, string]>([
-  ["an empty list", "keys: [] # none yet\nallow_empty: true\n"],
-  ["JSON", '{"keys": [{"id": "key_1", "digest": "x"}]}\n'],
-])("%s is written anew", ([, text]) => {
+test("the first key takes the place of the brackets", () => {
+  const edited = editLines("# a\nkeys: [] # none yet\nallow_empty: true\n", { added: [added], changed: [] });
+  expect(edited?.split("\n").slice(0, 4)).toEqual([
+    "# a",
+    "keys: # none yet",
+    "  - id: key_3",
+    `    digest: ${added.digest}`,
+  ]);
+  expect(edited).toMatch(/\nallow_empty: true\n$/);
+  expect(editLines("keys: []", { added: [added], changed: [] })).toMatch(/^keys:\n {2}- id: key_3\n/);
+});
+
+test("JSON is written anew", () => {
+  const text = '{"keys": [{"id": "key_1", "digest": "x"}]}\n';
   expect(editLines(text, { added: [added], changed: [] })).toBeUndefined();
-  const edited = editDocument(text, { added: [added], changed: [] });
-  expect(edited).toContain("key_3");
-  if (text.includes("#")) expect(edited).toContain("# none yet");
+  expect(editDocument(text, { added: [added], changed: [] })).toContain("key_3");
 });

@@ -29,6 +29,7 @@ const DETAILS: KeyDetails = {
   organization: { id: "org_acme", name: "Acme Corp" },
   project: { id: "proj_tech" },
   environment: "live",
+  environment_name: "Production",
   scopes: ["read", "write"],
   folders: ["fld_1"],
 };
