@@ -39,6 +39,7 @@ export function keyTable(records: readonly KeyRecord[], nowMs: number, isColoure
 /** Everything about one key, a fact a line. */
 export function keyFacts(record: KeyRecord, nowMs: number, isColoured: boolean, indent = ""): string {
   const status = statusOf(record, nowMs);
+  const { environment, environment_name: environmentName } = record;
   const facts: (readonly [name: string, value: string | undefined, style?: Style])[] = [
     ["id", record.id, "bold"],
     ["status", status, STATUS_STYLES[status]],
@@ -47,7 +48,10 @@ export function keyFacts(record: KeyRecord, nowMs: number, isColoured: boolean, 
     ["digest", `${record.digest.slice(0, "sha256:".length + 8)}…`],
     ["organization", named(record.organization)],
     ["project", record.project === undefined ? undefined : named(record.project)],
-    ["environment", record.environment],
+    [
+      "environment",
+      environment === undefined ? undefined : named({ id: environment, name: environmentName }),
+    ],
     ["scopes", record.scopes.length === 0 ? "none" : record.scopes.join(" ")],
     ["folders", record.folders?.join(" ")],
     ["created", record.created_at],

@@ -37,6 +37,7 @@ export function compileKey(
     organization: { id: organization.id, name: organization.name },
     project: project === undefined ? undefined : { id: project.id, name: project.name },
     environment,
+    environmentName: record.environment_name,
     scopes: record.scopes,
     scopeSet: scopes.holding(record.scopes),
     folders: record.folders,

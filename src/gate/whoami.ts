@@ -12,6 +12,7 @@ export function describeCaller(key: CompiledKey): Record<string, unknown> {
     organization: key.organization,
     project: key.project,
     environment: key.environment,
+    environment_name: key.environmentName,
     scopes: key.scopes,
     folders: key.folders,
     created_at: iso(key.createdAtMs),

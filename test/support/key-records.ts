@@ -23,6 +23,7 @@ export function compileForTest(record: KeyRecord, digest: Digest): CompiledKey {
     organization: { id: record.organization.id, name: record.organization.name },
     project: undefined,
     environment: record.environment,
+    environmentName: record.environment_name,
     scopes: record.scopes,
     scopeSet: new Uint32Array(1),
     folders: record.folders,
