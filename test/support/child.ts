@@ -34,15 +34,25 @@ export interface ChildOptions {
   /** Variables besides the test's own; undefined removes one. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
+  /**
+   * In a process group of its own, which signals go to as a whole: for a shell or npm, which would
+   * die alone and leave what they started. As Ctrl-C in a terminal does.
+   */
+  readonly isGroup?: boolean;
 }
 
 /** Starts a program. Its standard input stays open until `write(undefined)`. */
 export async function startChild(
   command: string,
   args: readonly string[],
-  { env = {}, cwd = projectRoot }: ChildOptions = {},
+  { env = {}, cwd = projectRoot, isGroup = false }: ChildOptions = {},
 ): Promise<Child> {
-  const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: "pipe" });
+  const child = spawn(command, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: "pipe",
+    detached: isGroup,
+  });
   let stdout = "";
   let stderr = "";
   let exit: ChildExit | undefined;
@@ -58,15 +68,22 @@ export async function startChild(
   await once(child, "spawn");
   const describe = (): string => `${command} ${args.join(" ")}\n${stdout}\n${stderr}`;
 
+  const kill = (signal: NodeJS.Signals): void => {
+    const pid = child.pid ?? 0;
+    if (exit !== undefined || pid === 0) return;
+    if (!isGroup) child.kill(signal);
+    else killGroup(pid, signal);
+  };
+
   const ended = (deadlineMs = 30_000): Promise<ChildExit> =>
     within(`the end of ${describe()}`, closed, deadlineMs);
 
   const stop = async (signal: NodeJS.Signals = "SIGTERM", deadlineMs = 30_000): Promise<ChildExit> => {
-    child.kill(signal);
+    kill(signal);
     try {
       return await ended(deadlineMs);
     } finally {
-      if (exit === undefined) child.kill("SIGKILL");
+      kill("SIGKILL");
     }
   };
 
@@ -85,7 +102,7 @@ export async function startChild(
       if (text === undefined) child.stdin.end();
       else child.stdin.write(text);
     },
-    kill: (signal) => void child.kill(signal),
+    kill,
     ended,
     stop,
     async find<T>(what: string, find: (output: string) => T | undefined, deadlineMs = 30_000) {
@@ -106,10 +123,19 @@ export async function startChild(
       return found.value;
     },
     async [Symbol.asyncDispose]() {
-      if (exit === undefined) child.kill("SIGKILL");
+      kill("SIGKILL");
       await closed;
     },
   };
+}
+
+function killGroup(leader: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-leader, signal);
+  } catch (error) {
+    // ESRCH: all of it has ended already.
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
 
 /** Runs a program to its end with the given input. */
