@@ -32,6 +32,12 @@ export interface LogBounds {
 
 const DEFAULT_BOUNDS: LogBounds = { bufferBytesMax: 16 * 1024 * 1024, flushTimeoutMs: 2000 };
 
+/** A process may end without a flush (a bug, a second SIGTERM); its last lines tell why. */
+const openDestinations = new Set<LogDestination>();
+process.once("exit", () => {
+  for (const destination of openDestinations) destination.flushSync();
+});
+
 export class LogDestination {
   readonly #fd: number;
   readonly #ownsFd: boolean;
@@ -47,14 +53,13 @@ export class LogDestination {
   #linesDropped = 0;
   /** Closed, or the reader went away: nothing can be written any more. */
   #isGone = false;
-  readonly #atExit = (): void => this.flushSync();
 
   /** @param target a file descriptor (1 is standard output) or a path, which is appended to */
   constructor(target: number | string = 1, bounds: LogBounds = DEFAULT_BOUNDS) {
     this.#bounds = bounds;
     this.#ownsFd = typeof target === "string";
     this.#fd = typeof target === "string" ? openSync(target, "a", 0o640) : target;
-    process.once("exit", this.#atExit);
+    openDestinations.add(this);
   }
 
   /** Lines lost because the reader was slow or gone. */
@@ -161,7 +166,7 @@ export class LogDestination {
   #giveUp(): void {
     this.#isGone = true;
     clearTimeout(this.#timer);
-    process.off("exit", this.#atExit);
+    openDestinations.delete(this);
     for (const page of this.#pages.splice(0)) this.#linesDropped += page.split("\n").length - 1;
   }
 }

@@ -1,39 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { makeCountedKey, observe } from "../../support/exchanges.ts";
-import { startOpsScene } from "../../support/ops-scene.ts";
 import { type QueryResult, startPrometheus } from "../../support/prometheus.ts";
+import { KEY_ID, scrapeTargets } from "../../support/scrape-targets.ts";
 import { makeTempFolder } from "../../support/temp-folder.ts";
 import { requireTool } from "../../support/tools.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
-const KEY_ID = "key_x";
-
-/** Something that serves `/metrics` and can be made to count requests of the key. */
-interface ScrapeTarget extends AsyncDisposable {
-  /** Host and port. */
-  readonly address: string;
-  /** Has the key make so many requests that are answered with 200. */
-  use(requests: number): Promise<void>;
-}
-
-/** The operations server alone, fed by the exchanges that a gate would report. */
-async function operationsServer(): Promise<ScrapeTarget> {
-  const scene = await startOpsScene();
-  const key = makeCountedKey(scene.keyCounters, KEY_ID);
-  return {
-    address: `127.0.0.1:${scene.port}`,
-    async use(requests) {
-      for (let i = 0; i < requests; i++)
-        observe(scene.metrics, { key, upstreamMs: 20, durationMs: 25, bytesOut: 100 });
-    },
-    [Symbol.asyncDispose]: () => scene[Symbol.asyncDispose](),
-  };
-}
-
 const program = requireTool("prometheus", "a real Prometheus scrapes a key's requests");
 
 describe.skipIf(program === undefined)("a real Prometheus", () => {
-  test.for([["the operations server", operationsServer]] as const)(
+  test.for(scrapeTargets)(
     "scrapes %s and answers what one key used",
     { timeout: 60_000 },
     async ([, startTarget]) => {

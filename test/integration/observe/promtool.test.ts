@@ -3,6 +3,7 @@ import { denialCodes } from "../../../src/errors/catalogue.ts";
 import { makeCountedKey, observe } from "../../support/exchanges.ts";
 import { startOpsScene } from "../../support/ops-scene.ts";
 import { checkMetrics } from "../../support/prometheus.ts";
+import { scrapeTargets } from "../../support/scrape-targets.ts";
 import { requireTool } from "../../support/tools.ts";
 
 const promtool = requireTool("promtool", "promtool accepts the metrics page");
@@ -21,11 +22,17 @@ describe.skipIf(promtool === undefined)("promtool check metrics", () => {
     expect(await checkMetrics(promtool ?? "", page)).toBe("");
   });
 
-  test("finds nothing wrong with the page of a gate that just started", async () => {
-    await using scene = await startOpsScene();
-    const page = await (await fetch(`${scene.url}/metrics`)).text();
-    expect(await checkMetrics(promtool ?? "", page)).toBe("");
-  });
+  test.for(scrapeTargets)(
+    "finds nothing wrong with the page of %s, before and after use",
+    async ([, start]) => {
+      await using target = await start();
+      const check = async (): Promise<string> =>
+        await checkMetrics(promtool ?? "", await (await fetch(`http://${target.address}/metrics`)).text());
+      expect(await check()).toBe("");
+      await target.use(2);
+      expect(await check()).toBe("");
+    },
+  );
 
   test("would find what is wrong", async () => {
     expect(await checkMetrics(promtool ?? "", "# TYPE x_total gauge\nx_total 1\n")).not.toBe("");
