@@ -50,12 +50,12 @@ async function check(file: string, env: CommandIo["env"]): Promise<Findings> {
   try {
     const loaded = loadGate(file, env, upstreams);
     if (loaded.ok) {
-      const { routes } = loaded.config;
-      return { faults: [], summary: `${file}: ok, ${routes.length} routes, ${loaded.records.size} keys` };
+      const [routes, keys] = [loaded.config.routes.length, loaded.records.size];
+      return { faults: [], summary: `${file}: ok, ${counted(routes, "route")}, ${counted(keys, "key")}` };
     }
     const faults = [...loaded.faults, ...keyFaultsBeside(file, env)];
-    const count = faults.length === 1 ? "1 fault" : `${faults.length} faults`;
-    return { faults, summary: `${count} in ${[...new Set(faults.map((fault) => fault.file))].join(", ")}` };
+    const files = [...new Set(faults.map((fault) => fault.file))].join(", ");
+    return { faults, summary: `${counted(faults.length, "fault")} in ${files}` };
   } finally {
     await upstreams.destroy();
   }
@@ -67,4 +67,8 @@ function keyFaultsBeside(file: string, env: CommandIo["env"]): readonly Fault[] 
   if (config.ok || config.keyFile === undefined) return [];
   const keys = loadKeyFile(config.keyFile, env);
   return keys.ok ? [] : keys.faults;
+}
+
+function counted(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? "" : "s"}`;
 }

@@ -6,6 +6,7 @@
 import type { z } from "zod";
 import { nearestWord } from "../base/edit-distance.ts";
 import { foldHeaderName } from "./header-name.ts";
+import { isMapping } from "./option.ts";
 import type { GateConfig } from "./schema.ts";
 
 type Path = (string | number)[];
@@ -31,9 +32,7 @@ export const crossChecks: readonly CrossCheck[] = [
 export function whenSound(sections: readonly string[]): z.core.$ZodSuperRefineParams {
   return {
     when: ({ value, issues }) =>
-      typeof value === "object" &&
-      value !== null &&
-      !issues.some(({ path }) => sections.includes(String(path?.[0]))),
+      isMapping(value) && !issues.some(({ path }) => sections.includes(String(path?.[0]))),
   };
 }
 

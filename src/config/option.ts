@@ -12,8 +12,12 @@ import { formatSize, parseSize } from "../base/size.ts";
  * are told at once. Such a check must not rely on what it finds.
  */
 export const evenIfFaulty: z.core.$ZodSuperRefineParams = {
-  when: ({ value }) => typeof value === "object" && value !== null && !Array.isArray(value),
+  when: ({ value }) => isMapping(value),
 };
+
+export function isMapping(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
 
 /** What the reference says of an option beyond its JSON Schema. */
 export interface OptionFacts {
