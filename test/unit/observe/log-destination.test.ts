@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { closeSync, constants, existsSync, openSync, readSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
@@ -8,9 +7,9 @@ import { type TempFolder, makeTempFolder } from "../../support/temp-folder.ts";
 import { waitFor, within } from "../../support/wait-for.ts";
 
 /** A pipe, as descriptors of its two ends. Nobody reads unless the test does. */
-function makePipe(folder: TempFolder): { readFd: number; writeFd: number } {
+async function makePipe(folder: TempFolder): Promise<{ readFd: number; writeFd: number }> {
   const path = folder.file("pipe");
-  execFileSync("mkfifo", [path]);
+  await runChild("mkfifo", [path]);
   const readFd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   return { readFd, writeFd: openSync(path, constants.O_WRONLY | constants.O_NONBLOCK) };
 }
@@ -62,7 +61,7 @@ describe("log destination", () => {
 
   test("what the reader of a pipe sees always ends with a whole line", async () => {
     await using folder = await makeTempFolder();
-    const { readFd, writeFd } = makePipe(folder);
+    const { readFd, writeFd } = await makePipe(folder);
     const destination = new LogDestination(writeFd);
     let taken = "";
     for (let round = 0; round < 50; round++) {
@@ -79,7 +78,7 @@ describe("log destination", () => {
 
   test("a reader that stalls costs lines beyond the buffer, counted, and no flush that never ends", async () => {
     await using folder = await makeTempFolder();
-    const { readFd, writeFd } = makePipe(folder);
+    const { readFd, writeFd } = await makePipe(folder);
     const destination = new LogDestination(writeFd, { bufferBytesMax: 1024 * 1024, flushTimeoutMs: 200 });
     const line = `${"x".repeat(1023)}\n`;
     for (let i = 0; i < 1500; i++) destination.write(line);
@@ -99,7 +98,7 @@ describe("log destination", () => {
 
   test("a reader that goes away mutes it; nothing throws and nothing hangs", async () => {
     await using folder = await makeTempFolder();
-    const { readFd, writeFd } = makePipe(folder);
+    const { readFd, writeFd } = await makePipe(folder);
     const destination = new LogDestination(writeFd);
     closeSync(readFd);
     destination.write("into the void\n");
