@@ -21,6 +21,20 @@ import { FileKeySource } from "../keys/file-source.ts";
 import { type CommandIo, EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./command.ts";
 import { loadGate } from "./load-gate.ts";
 
+const USAGE = `Usage: keyward explain --path PATH [--method GET] [--key KEY] [--config keyward.yaml] [--json]
+
+Shows what the gate would do with one request, stage by stage, without sending it. Exit code 0 when it
+would be let in, 1 when it would be refused.
+
+  --path PATH      path, with its query where there is one
+  --method METHOD  default: GET
+  --key KEY        the API key; - reads it from standard input
+  --header LINE    a further header, "Name: value"; may be repeated
+  --from ADDRESS   address of the client (default: 127.0.0.1)
+  --config FILE    config of the gate (default: keyward.yaml)
+  --json           one JSON object instead of text
+`;
+
 const OPTIONS = {
   config: { type: "string", default: "keyward.yaml" },
   method: { type: "string", default: "GET" },
@@ -29,6 +43,7 @@ const OPTIONS = {
   header: { type: "string", multiple: true, default: [] as string[] },
   from: { type: "string", default: "127.0.0.1" },
   json: { type: "boolean", default: false },
+  help: { type: "boolean", short: "h", default: false },
 } as const;
 
 /** What would become of the request; `key` facts are those of the registered key, never the secret. */
@@ -48,6 +63,10 @@ export interface Explanation {
 
 export async function run(args: readonly string[], io: CommandIo & { stdin?: Readable }): Promise<number> {
   const { values } = parseArgs({ args: [...args], options: OPTIONS });
+  if (values.help) {
+    io.stdout.write(USAGE);
+    return EXIT_OK;
+  }
   if (values.path === undefined) {
     io.stderr.write("keyward explain: --path is needed, for example --path /v1/memories\n");
     return EXIT_USAGE;
