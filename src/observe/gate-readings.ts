@@ -24,7 +24,7 @@ export interface UpstreamConnections {
 }
 
 export interface KeyCacheReading {
-  /** Which cache, for example `key` or `negative`. */
+  /** Which cache: `positive` holds keys, `negative` digests that are none. */
   readonly kind: string;
   readonly hits: number;
   readonly misses: number;
