@@ -15,10 +15,13 @@ import type { Call } from "./own-answers.ts";
 import { endAfterDrain } from "./reply.ts";
 import { BodyFault, RequestBody, type BodyWatcher } from "./request-body.ts";
 import type { Sweeper, Watched } from "./sweeper.ts";
+import type { Visitor } from "./upstream.ts";
 import { mapUpstreamError } from "./upstream-error.ts";
 
 /** Interim answers relayed per request; more is an upstream gone wrong. */
 const INTERIM_MAX = 16;
+/** How much of an upload is still read after the upstream answered it early. */
+const EARLY_ANSWER_DRAIN_BYTES = 64 * 1024;
 
 export interface RelayContext {
   readonly outgoing: Omit<OutgoingContext, "requestId" | "peerAddress">;
@@ -36,7 +39,7 @@ export interface RelayContext {
 
 type Controller = Dispatcher.DispatchController & { rawHeaders?: Buffer[] | null };
 
-export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher {
+export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, Visitor {
   readonly admitted: Admitted;
   readonly #call: Call;
   readonly #req: IncomingMessage;
@@ -49,9 +52,14 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher {
   #headers: string[] = [];
   #attempts = 0;
   #interims = 0;
+  #startedMs = 0;
   #dispatchedMs = 0;
   #progressMs = 0;
+  /** Handed to the pool, which has not begun with it: nothing can take it back from there. */
+  #isPending = false;
   #isHeadReceived = false;
+  /** All of the answer is written; what is left is the client's to read. */
+  #isAnswered = false;
   #isPaused = false;
   #isEventStream = false;
   #isDone = false;
@@ -74,17 +82,19 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher {
       peerAddress: this.#exchange.remoteAddress,
     });
     if (head.hasBody) this.#body = new RequestBody(this.#req, route.bodyBytesMax, this);
-    upstream.inFlight++;
+    this.#startedMs = this.#progressMs = this.#context.monotonic();
     this.#context.sweeper.add(this);
     this.#res.once("close", this.#onClientClose);
-    this.#dispatch();
+    upstream.queue(this);
   }
 
-  #dispatch(): void {
-    const { head, target, upstream } = this.admitted;
+  enter(): void {
+    const { target, upstream } = this.admitted;
     this.#attempts++;
-    this.#dispatchedMs = this.#progressMs = this.#context.monotonic();
-    const options: Dispatcher.DispatchOptions & { servername?: string } = {
+    this.#isPending = true;
+    this.#controller = undefined;
+    this.#dispatchedMs = this.#context.monotonic();
+    const options: Dispatcher.DispatchOptions = {
       path: target.path + target.query,
       method: this.#req.method as Dispatcher.HttpMethod,
       headers: this.#headers,
@@ -92,15 +102,16 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher {
       // undici would close the connection after every HEAD otherwise.
       reset: false,
     };
-    // Without this the client's Host would choose the certificate name that is checked.
-    if (upstream.serverName !== undefined) options.servername = upstream.serverName;
-    if (!head.hasBody) options.body = null;
-    upstream.pool.dispatch(options, this);
+    upstream.dispatch(options, this);
   }
 
   onRequestStart(controller: Controller): void {
+    this.#isPending = false;
     this.#controller = controller;
-    if (this.#isDone) controller.abort(new BodyFault("client_gone"));
+    if (!this.#isDone) return;
+    this.admitted.upstream.leave(this);
+    // Thrown, not aborted: abort() would destroy the connection, on which nothing was sent.
+    throw new BodyFault("client_gone");
   }
 
   onResponseStart(controller: Controller, status: number, _headers: unknown, statusText?: string): void {
@@ -155,20 +166,27 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher {
 
   onResponseEnd(): void {
     if (this.#isDone) return;
-    this.#release();
+    this.admitted.upstream.leave(this);
+    this.#isAnswered = this.#isPaused = true;
     if (this.#isRequestWhole()) this.#res.end();
     else endAfterDrain(this.#req, this.#res, EARLY_ANSWER_DRAIN_BYTES);
+    // A client that does not take the rest is watched on, or it could hold its connection for ever.
+    if (this.#res.writableLength === 0) this.#release();
   }
 
   onResponseError(_controller: unknown, error: Error): void {
-    if (this.#isDone) return;
+    this.#isPending = false;
+    if (this.#isDone) {
+      this.admitted.upstream.leave(this);
+      return;
+    }
     if (error instanceof BodyFault && error.kind === "client_gone") {
       this.#onClientClose();
       return;
     }
     const fault = mapUpstreamError(error);
     if (!this.#isHeadReceived && this.#mayRetry(fault.isConnectionLost)) {
-      this.#dispatch();
+      this.enter();
       return;
     }
     this.#exchange.upstreamError = fault.kind;
@@ -198,6 +216,10 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher {
 
   #onClientClose = (): void => {
     if (this.#isDone) return;
+    if (this.#isAnswered) {
+      this.#release();
+      return;
+    }
     this.#exchange.aborted = true;
     if (this.#exchange.status === 0) this.#exchange.status = 499;
     this.#stop(new BodyFault("client_gone"));
@@ -209,7 +231,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher {
     const body = this.#body;
     const denial = overdue(
       {
-        totalMs: nowMs - this.#dispatchedMs,
+        totalMs: nowMs - this.#startedMs,
         silentMs: nowMs - this.#progressMs,
         isClientBlocked: this.#isPaused,
         isAwaitingBody: body !== null && !body.isComplete && !body.isUntouched && !body.isBlocked,
@@ -261,7 +283,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher {
 
   #release(): void {
     this.#isDone = true;
-    this.admitted.upstream.inFlight--;
+    if (!this.#isPending) this.admitted.upstream.leave(this);
     this.#context.sweeper.delete(this);
     this.#res.off("close", this.#onClientClose);
   }
@@ -274,6 +296,3 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher {
     this.#progressMs = this.#context.monotonic();
   }
 }
-
-/** How much of an upload is still read after the upstream answered it early. */
-const EARLY_ANSWER_DRAIN_BYTES = 64 * 1024;

@@ -48,7 +48,7 @@ export class Tunnel implements Watched {
   }
 
   start(): void {
-    this.admitted.upstream.inFlight++;
+    this.admitted.upstream.tunnels++;
     this.#context.sweeper.add(this);
     this.#client.on("data", (chunk: Buffer) => {
       this.#exchange.bytesIn += chunk.length;
@@ -87,7 +87,7 @@ export class Tunnel implements Watched {
   #end(): void {
     if (this.#isDone) return;
     this.#isDone = true;
-    this.admitted.upstream.inFlight--;
+    this.admitted.upstream.tunnels--;
     this.#context.sweeper.delete(this);
     this.#upstream.destroy();
     // What is already written still goes out, if the client takes it in time.

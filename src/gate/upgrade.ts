@@ -18,6 +18,7 @@ import type { RelayContext } from "./relay.ts";
 import { renderRaw } from "./reply.ts";
 import type { Watched } from "./sweeper.ts";
 import { Tunnel } from "./tunnel.ts";
+import type { Visitor } from "./upstream.ts";
 import { mapUpstreamError } from "./upstream-error.ts";
 
 /** RFC 6455 section 1.3. */
@@ -32,7 +33,7 @@ export interface UpgradeContext extends Omit<RelayContext, "deny"> {
 
 type Controller = Dispatcher.DispatchController & { rawHeaders?: Buffer[] | null };
 
-export class Upgrade implements Dispatcher.DispatchHandler, Watched {
+export class Upgrade implements Dispatcher.DispatchHandler, Watched, Visitor {
   readonly #admitted: Admitted;
   readonly #req: IncomingMessage;
   readonly #socket: Duplex;
@@ -42,6 +43,8 @@ export class Upgrade implements Dispatcher.DispatchHandler, Watched {
   readonly #context: UpgradeContext;
   #controller: Controller | undefined;
   #startedMs = 0;
+  /** Handed to the pool, which has not begun with it. */
+  #isPending = false;
   #isRefused = false;
   #isDone = false;
 
@@ -62,34 +65,36 @@ export class Upgrade implements Dispatcher.DispatchHandler, Watched {
   }
 
   start(): void {
-    const { target, upstream } = this.#admitted;
+    const { upstream } = this.#admitted;
     this.#exchange.upstream = upstream.name;
     if (!upstream.hasRoom) {
       this.#context.denyRaw(this.#socket, this.#exchange, new Denial("upstream_busy"));
       return;
     }
+    this.#startedMs = this.#context.monotonic();
+    this.#context.sweeper.add(this);
+    this.#socket.once("close", this.#onClientClose);
+    upstream.queue(this);
+  }
+
+  enter(): void {
+    const { target, upstream } = this.#admitted;
     const headers = buildOutgoingHeaders(this.#admitted, this.#req.rawHeaders, {
       ...this.#context.outgoing,
       requestId: this.#exchange.id,
       peerAddress: this.#exchange.remoteAddress,
     });
-    upstream.inFlight++;
-    this.#startedMs = this.#context.monotonic();
-    this.#context.sweeper.add(this);
-    this.#socket.once("close", this.#onClientClose);
-    const options: Dispatcher.DispatchOptions & { servername?: string } = {
-      path: target.path + target.query,
-      method: "GET",
-      upgrade: "websocket",
-      headers,
-    };
-    if (upstream.serverName !== undefined) options.servername = upstream.serverName;
-    upstream.pool.dispatch(options, this);
+    this.#isPending = true;
+    const path = target.path + target.query;
+    upstream.dispatch({ path, method: "GET", upgrade: "websocket", headers }, this);
   }
 
   onRequestStart(controller: Controller): void {
+    this.#isPending = false;
     this.#controller = controller;
-    if (this.#isDone) controller.abort(new Error("client gone"));
+    if (!this.#isDone) return;
+    this.#admitted.upstream.leave(this);
+    throw new Error("client gone");
   }
 
   onRequestUpgrade(controller: Controller, status: number, _headers: unknown, upstreamSocket: Duplex): void {
@@ -149,7 +154,11 @@ export class Upgrade implements Dispatcher.DispatchHandler, Watched {
   }
 
   onResponseError(_controller: unknown, error: Error): void {
-    if (this.#isDone) return;
+    this.#isPending = false;
+    if (this.#isDone) {
+      this.#admitted.upstream.leave(this);
+      return;
+    }
     const fault = mapUpstreamError(error);
     this.#exchange.upstreamError = fault.kind;
     this.#fail(new Denial(fault.code, { note: fault.note }));
@@ -184,7 +193,7 @@ export class Upgrade implements Dispatcher.DispatchHandler, Watched {
 
   #release(): void {
     this.#isDone = true;
-    this.#admitted.upstream.inFlight--;
+    if (!this.#isPending) this.#admitted.upstream.leave(this);
     this.#context.sweeper.delete(this);
     this.#socket.off("close", this.#onClientClose);
   }

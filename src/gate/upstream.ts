@@ -2,7 +2,9 @@
  * A memory backend as the gate reaches it: its connections, its own credential, its limits. Every
  * named upstream is made once per config and shared by all requests.
  */
-import { Pool } from "undici";
+import { isIP } from "node:net";
+import { checkServerIdentity } from "node:tls";
+import { type Dispatcher, Pool, buildConnector } from "undici";
 
 export interface UpstreamOptions {
   readonly name: string;
@@ -35,6 +37,12 @@ export interface UpstreamTls {
 /** Largest response head accepted from an upstream. */
 const RESPONSE_HEAD_BYTES_MAX = 32 * 1024;
 
+/** A request that wants a connection to the upstream. */
+export interface Visitor {
+  /** A connection is free, or may be opened: dispatch now. */
+  enter(): void;
+}
+
 export class Upstream {
   readonly name: string;
   readonly host: string;
@@ -43,12 +51,21 @@ export class Upstream {
   readonly headersTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly totalTimeoutMs: number;
-  /** Name checked against the upstream's certificate; never the client's Host. */
-  readonly serverName: string | undefined;
   readonly pool: Pool;
-  /** Requests dispatched and not finished, waiting ones included. */
-  inFlight = 0;
-  readonly #inFlightMax: number;
+  /** Open WebSockets: each took its connection out of the pool. */
+  tunnels = 0;
+  /** Name checked against the upstream's certificate; undefined without TLS. */
+  readonly #serverName: string | undefined;
+  /**
+   * Never more inside than the pool has connections. The pool has a queue of its own, but a
+   * request cannot be taken out of that one: clients that come and leave would fill it.
+   */
+  readonly #inside = new Set<Visitor>();
+  readonly #waiting = new Set<Visitor>();
+  readonly #connectionsMax: number;
+  readonly #allMax: number;
+  #isAdmitting = false;
+  #onEmpty: (() => void) | undefined;
 
   constructor(options: UpstreamOptions) {
     const url = new URL(options.origin);
@@ -59,8 +76,10 @@ export class Upstream {
     this.headersTimeoutMs = options.headersTimeoutMs;
     this.idleTimeoutMs = options.idleTimeoutMs;
     this.totalTimeoutMs = options.totalTimeoutMs;
-    this.serverName = url.protocol === "https:" ? (options.tls?.serverName ?? url.hostname) : undefined;
-    this.#inFlightMax = options.connectionsMax + options.queueMax;
+    this.#serverName =
+      url.protocol === "https:" ? (options.tls?.serverName ?? withoutBrackets(url.hostname)) : undefined;
+    this.#connectionsMax = options.connectionsMax;
+    this.#allMax = options.connectionsMax + options.queueMax;
     this.pool = new Pool(options.origin, {
       connections: options.connectionsMax,
       pipelining: 1,
@@ -70,28 +89,88 @@ export class Upstream {
       bodyTimeout: 0,
       keepAliveTimeout: 4_000,
       maxHeaderSize: RESPONSE_HEAD_BYTES_MAX,
-      ...(options.socketPath === undefined ? {} : { socketPath: options.socketPath }),
-      connect: {
-        timeout: options.connectTimeoutMs,
-        ...(options.tls?.ca === undefined ? {} : { ca: options.tls.ca }),
-        ...(options.tls?.cert === undefined ? {} : { cert: options.tls.cert }),
-        ...(options.tls?.key === undefined ? {} : { key: options.tls.key }),
-        ...(this.serverName === undefined ? {} : { servername: this.serverName }),
-      },
+      connect: connectorFor(options, this.#serverName),
     });
   }
 
-  /** Has it room for one more request, waiting ones included? */
-  get hasRoom(): boolean {
-    return this.inFlight < this.#inFlightMax;
+  /** Call only for a visitor that entered. */
+  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+    // Without this the client's Host would choose the certificate name that is checked.
+    const named = this.#serverName === undefined ? options : { ...options, servername: this.#serverName };
+    this.pool.dispatch(named, handler);
   }
 
-  /** Lets requests in flight finish, then closes; `destroy()` is the hard end. */
-  close(): Promise<void> {
-    return this.pool.close();
+  /** Has it room for one more request, waiting ones and tunnels included? */
+  get hasRoom(): boolean {
+    return this.#inside.size + this.#waiting.size + this.tunnels < this.#allMax;
+  }
+
+  /** Requests that wait for a connection. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Lets the visitor enter, now or when its turn comes. Call only while there is room. */
+  queue(visitor: Visitor): void {
+    this.#waiting.add(visitor);
+    this.#admit();
+  }
+
+  /** The visitor is done, or no longer wants to enter. Harmless when it left before. */
+  leave(visitor: Visitor): void {
+    this.#waiting.delete(visitor);
+    this.#inside.delete(visitor);
+    this.#admit();
+    if (this.#inside.size === 0 && this.#waiting.size === 0) this.#onEmpty?.();
+  }
+
+  #admit(): void {
+    // A visitor may leave while it enters; the loop below sees that, recursion would pile up.
+    if (this.#isAdmitting) return;
+    this.#isAdmitting = true;
+    try {
+      for (const visitor of this.#waiting) {
+        if (this.#inside.size >= this.#connectionsMax) break;
+        this.#waiting.delete(visitor);
+        this.#inside.add(visitor);
+        visitor.enter();
+      }
+    } finally {
+      this.#isAdmitting = false;
+    }
+  }
+
+  /** Lets all who are inside or waiting finish, then closes; `destroy()` is the hard end. */
+  async close(): Promise<void> {
+    if (this.#inside.size > 0 || this.#waiting.size > 0) {
+      await new Promise<void>((resolve) => (this.#onEmpty = resolve));
+    }
+    await this.pool.close();
   }
 
   destroy(): Promise<void> {
     return this.pool.destroy();
   }
+}
+
+function connectorFor(options: UpstreamOptions, serverName: string | undefined): buildConnector.connector {
+  const { tls } = options;
+  const connect = buildConnector({
+    allowH2: false,
+    timeout: options.connectTimeoutMs,
+    ...(options.socketPath === undefined ? {} : { socketPath: options.socketPath }),
+    ...(tls?.ca === undefined ? {} : { ca: tls.ca }),
+    ...(tls?.cert === undefined ? {} : { cert: tls.cert }),
+    ...(tls?.key === undefined ? {} : { key: tls.key }),
+    ...(serverName === undefined
+      ? {}
+      : { checkServerIdentity: (_host, certificate) => checkServerIdentity(serverName, certificate) }),
+  });
+  if (serverName === undefined || isIP(serverName) === 0) return connect;
+  // RFC 6066 section 3: no address in SNI; Node throws. The certificate is checked all the same.
+  return (target, callback) => connect({ ...target, servername: "" }, callback);
+}
+
+function withoutBrackets(host: string): string {
+  return host.startsWith("[") ? host.slice(1, -1) : host;
 }

@@ -13,8 +13,10 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as delay } from "node:timers/promises";
+import type { TlsOptions } from "node:tls";
 import { type Child, startChild } from "./child.ts";
 import { portOf } from "./listening.ts";
 import { projectRoot } from "./source-files.ts";
@@ -38,29 +40,51 @@ export interface EchoUpstream extends AsyncDisposable {
   readonly seen: readonly string[];
   /** Answers that the client has not taken to their end, now. */
   readonly open: number;
+  /** Connections accepted so far, handshakes done. */
+  readonly connections: number;
+}
+
+export interface EchoOptions {
+  /** Listen on this unix socket; then `port` is 0 and `url` is `unix:` and the path. */
+  readonly socketPath?: string;
+  /** Speak TLS with these. */
+  readonly tls?: TlsOptions;
 }
 
 const BODY_SHOWN_MAX = 4096;
 const CHUNK = Buffer.alloc(64 * 1024, 0x61);
 
-export async function startEchoUpstream(): Promise<EchoUpstream> {
+export async function startEchoUpstream({ socketPath, tls }: EchoOptions = {}): Promise<EchoUpstream> {
   const seen: string[] = [];
   let open = 0;
-  const server = createServer({ requestTimeout: 0 }, (request, response) => {
+  let connections = 0;
+  const handle = (request: IncomingMessage, response: ServerResponse): void => {
     seen.push(`${request.method ?? ""} ${request.url ?? ""}`);
     open++;
     response.once("close", () => open--);
     answer(request, response).catch(() => response.destroy());
-  });
-  server.listen(0, "127.0.0.1");
+  };
+  const server =
+    tls === undefined
+      ? createServer({ requestTimeout: 0 }, handle)
+      : createTlsServer({ ...tls, requestTimeout: 0 }, handle);
+  server.on(tls === undefined ? "connection" : "secureConnection", () => connections++);
+  if (socketPath === undefined) server.listen(0, "127.0.0.1");
+  else server.listen(socketPath);
   await once(server, "listening");
-  const port = portOf(server);
+  const port = socketPath === undefined ? portOf(server) : 0;
   return {
     port,
-    url: `http://127.0.0.1:${port}`,
+    url:
+      socketPath === undefined
+        ? `http${tls === undefined ? "" : "s"}://127.0.0.1:${port}`
+        : `unix:${socketPath}`,
     seen,
     get open() {
       return open;
+    },
+    get connections() {
+      return connections;
     },
     async [Symbol.asyncDispose]() {
       await close(server);

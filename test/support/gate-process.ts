@@ -58,7 +58,8 @@ export async function startGateProcess(
   }
 }
 
-function linesOf(output: string): readonly LogLine[] {
+/** Every whole JSON line of a log. */
+export function linesOf(output: string): readonly LogLine[] {
   return output
     .split("\n")
     .slice(0, -1)
