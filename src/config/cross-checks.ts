@@ -8,6 +8,7 @@ import { nearestWord } from "../base/edit-distance.ts";
 import { foldHeaderName } from "./header-name.ts";
 import { isMapping } from "./option.ts";
 import type { GateConfig } from "./schema.ts";
+import { defaultUpstream } from "./upstream-section.ts";
 
 type Path = (string | number)[];
 
@@ -52,7 +53,7 @@ function checkPorts({ listen, ops }: GateConfig, refuse: Refuse): void {
 
 function checkRouteUpstreams(config: GateConfig, refuse: Refuse): void {
   const names = Object.keys(config.upstreams);
-  const hasDefault = names.length === 1 || names.includes("default");
+  const hasDefault = defaultUpstream(config.upstreams) !== undefined;
   const check = (name: string, path: Path): void => {
     if (Object.hasOwn(config.upstreams, name)) return;
     // The name itself may come from the environment, and is not repeated.

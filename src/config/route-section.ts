@@ -17,8 +17,6 @@ import { UPSTREAM_NAME } from "./upstream-section.ts";
 
 const methodNames = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"] as const;
 
-export type RouteMethod = (typeof methodNames)[number];
-
 const method = z.preprocess(
   (name) => (typeof name === "string" ? name.toUpperCase() : name),
   z.enum(methodNames),
@@ -115,5 +113,3 @@ export const scopes = z
   .describe("What a scope includes, such as `admin: [read, write]`. Inclusion is followed.")
   .default({});
 optionFacts.add(scopes, { type: "mapping" });
-
-export type RouteConfig = z.output<typeof route>;

@@ -67,10 +67,3 @@ export type GateConfig = z.output<typeof sections>;
 
 /** What a config file may hold. */
 export type GateConfigInput = z.input<typeof sections>;
-
-/** The upstream of routes that name none; undefined when there are several and none is `default`. */
-export function defaultUpstream(config: Pick<GateConfig, "upstreams">): string | undefined {
-  const names = Object.keys(config.upstreams);
-  if (names.includes("default")) return "default";
-  return names.length === 1 ? names[0] : undefined;
-}

@@ -135,4 +135,9 @@ export const upstreams = z
   .refine((upstreams) => Object.keys(upstreams).length <= 1000, "at most 1000 upstreams")
   .describe("The backends, by name. Routes that name none go to `default`, or to the only one.");
 
-export type UpstreamConfig = z.output<typeof upstream>;
+/** The upstream of routes that name none; undefined when there are several and none is `default`. */
+export function defaultUpstream(upstreams: Readonly<Record<string, unknown>>): string | undefined {
+  if (Object.hasOwn(upstreams, "default")) return "default";
+  const [first, ...others] = Object.keys(upstreams);
+  return others.length === 0 ? first : undefined;
+}

@@ -6,6 +6,7 @@
 import type { BlockList } from "node:net";
 import type { Clock } from "../base/clock.ts";
 import type { GateConfig } from "../config/schema.ts";
+import { defaultUpstream } from "../config/upstream-section.ts";
 import type { ErrorPolicy } from "../errors/bodies.ts";
 import type { DenialCode } from "../errors/catalogue.ts";
 import { KeyCache, type KeyCacheStats } from "../keys/cache.ts";
@@ -165,8 +166,8 @@ function compileRouteUpstream(
   if (chosen !== undefined) {
     return new Map(Object.entries(chosen).map(([environment, name]) => [environment, named(name)]));
   }
-  const only = Object.keys(config.upstreams);
-  return named(only.length === 1 && only[0] !== undefined ? only[0] : "default");
+  // Where there is no default, only a route that the gate answers itself can name none.
+  return named(defaultUpstream(config.upstreams) ?? Object.keys(config.upstreams)[0] ?? "default");
 }
 
 function compileErrors(config: GateConfig): ErrorPolicy {

@@ -57,6 +57,17 @@ test("routes that tie are faults at their place", async () => {
   expect(output).toContain('    6 |   - { path: "/b/*" }\n      |             ^\n1 fault in keyward.yaml\n');
 });
 
+test("a route that the gate answers itself needs no upstream, however many there are", async () => {
+  await using folder = await makeTempFolder();
+  const upstreams = "upstreams: { a: { url: http://127.0.0.1:1 }, b: { url: http://127.0.0.1:2 } }";
+  await folder.write(
+    "keyward.yaml",
+    `${upstreams}\nkeys: { file: keys.yaml }\nroutes: [{ path: /me, handler: whoami }]\n`,
+  );
+  await folder.write("keys.yaml", KEYS);
+  expect(await check(folder)).toMatchObject({ code: EXIT_OK });
+});
+
 test("for programs the faults are one JSON object", async () => {
   await using folder = await makeTempFolder();
   await folder.write("keyward.yaml", CONFIG.replace("/a", "/a, public: 5"));
