@@ -17,13 +17,15 @@ export function compileNetworks(entries: readonly string[]): BlockList {
   return list;
 }
 
-/** An address that is not one is in no network: fail closed. IPv4-mapped IPv6 counts as IPv4. */
+/** An address that is not one is in no network: fail closed. BlockList reads IPv4-mapped IPv6 as IPv4. */
 export function isInNetwork(networks: BlockList, address: string): boolean {
-  const plain = address.startsWith("::ffff:") ? address.slice("::ffff:".length) : address;
-  const family = isIP(plain);
+  const family = isIP(address);
   if (family === 0) return false;
-  return networks.check(plain, family === 6 ? "ipv6" : "ipv4");
+  return networks.check(address, family === 6 ? "ipv6" : "ipv4");
 }
+
+/** A trusted proxy that writes no address (`unknown`, `192.0.2.1:4711`) leaves the client in no network. */
+const UNKNOWN_CLIENT = "";
 
 /** @param peer the socket's remote address */
 export function clientAddress(peer: string, head: Head, trusted: BlockList | undefined): string {
@@ -31,7 +33,8 @@ export function clientAddress(peer: string, head: Head, trusted: BlockList | und
   let client = peer;
   for (const hop of head.forwardedFor.split(",").toReversed()) {
     const address = hop.trim();
-    if (isIP(address) === 0) return client;
+    if (address === "") continue;
+    if (isIP(address) === 0) return UNKNOWN_CLIENT;
     client = address;
     if (!isInNetwork(trusted, address)) return client;
   }
