@@ -1,0 +1,140 @@
+import { describe, expect, test } from "vitest";
+import { type ResponseHead, readResponseHead } from "../../../src/gate/incoming.ts";
+
+const IDENTITY: ReadonlySet<string> = new Set(["x-org-id", "x-key-id"]);
+
+function read(headers: readonly string[], status = 200): ResponseHead {
+  return readResponseHead(
+    headers.map((text) => Buffer.from(text, "latin1")),
+    status,
+    IDENTITY,
+  );
+}
+
+test("what an upstream answers is relayed in its order and spelling, repeated lines and all", () => {
+  const headers = [
+    "x-B",
+    "1",
+    "Set-Cookie",
+    "a=1",
+    "X-A",
+    "",
+    "set-cookie",
+    "b=2; Path=/",
+    "WWW-Authenticate",
+    "x",
+  ];
+  expect(read(headers).headers).toEqual(headers);
+});
+
+test("bytes beyond ASCII are relayed as they came", () => {
+  expect(read(["X-Name", "caf\u00e9\u00ff"]).headers).toEqual(["X-Name", "caf\u00e9\u00ff"]);
+});
+
+describe("what is meant for the hop behind the gate stays there (RFC 9110 section 7.6.1)", () => {
+  test.for([
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authenticate",
+    "proxy-authentication-info",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "upgrade",
+    "x-accel-redirect",
+    "x-sendfile",
+    "x-lighttpd-send-file",
+    "x-request-id",
+    "x-org-id",
+    "x-key-id",
+  ])("%s", (name) => {
+    expect(read(["A", "1", name, "x", name.toUpperCase(), "y", "B", "2"]).headers).toEqual([
+      "A",
+      "1",
+      "B",
+      "2",
+    ]);
+  });
+
+  test("and what the upstream's Connection names, over all its lines", () => {
+    const head = read([
+      "X-A",
+      "1",
+      "connection",
+      "close, x-a ,X-B",
+      "Connection",
+      "x-c",
+      "x-b",
+      "2",
+      "X-C",
+      "3",
+      "X-D",
+      "4",
+    ]);
+    expect(head.headers).toEqual(["X-D", "4"]);
+  });
+
+  test("named before or behind the line that names it", () => {
+    expect(read(["Connection", "x-a", "X-A", "1"]).headers).toEqual([]);
+    expect(read(["X-A", "1", "Connection", "x-a"]).headers).toEqual([]);
+  });
+
+  test("but not its Content-Length: without it the answer would be framed in another way", () => {
+    expect(read(["Connection", "content-length", "Content-Length", "5"])).toMatchObject({
+      headers: ["Content-Length", "5"],
+      contentLength: 5,
+    });
+  });
+});
+
+describe("the length", () => {
+  test("is known when it was declared, also as zero", () => {
+    expect(read(["CONTENT-length", "42"])).toMatchObject({
+      headers: ["CONTENT-length", "42"],
+      contentLength: 42,
+    });
+    expect(read(["Content-Length", "0"]).contentLength).toBe(0);
+    expect(read(["X-Content-Length", "5"]).contentLength).toBe(-1);
+  });
+
+  test("is not said on a 204 (RFC 9110 section 8.6), but on a 304 it is", () => {
+    expect(read(["Content-Length", "0", "X-A", "1"], 204)).toEqual({
+      headers: ["X-A", "1"],
+      contentLength: -1,
+      isEventStream: false,
+    });
+    expect(read(["Content-Length", "42"], 304)).toMatchObject({ contentLength: 42 });
+    expect(read(["Content-Length", "42"], 205)).toMatchObject({ contentLength: 42 });
+  });
+});
+
+describe("an event stream", () => {
+  test.for([
+    "text/event-stream",
+    "Text/Event-Stream",
+    "text/event-stream;charset=utf-8",
+    "text/event-stream ; x",
+  ])("is %s", (value) => {
+    expect(read(["content-TYPE", value])).toEqual({
+      headers: ["content-TYPE", value],
+      contentLength: -1,
+      isEventStream: true,
+    });
+  });
+
+  test.for(["text/event-streams", "application/json", "x text/event-stream", "", "text/event"])(
+    "is not %s",
+    (value) => {
+      expect(read(["Content-Type", value]).isEventStream).toBe(false);
+    },
+  );
+
+  test("is not what another header says", () => {
+    expect(read(["X-Type", "text/event-stream"]).isEventStream).toBe(false);
+  });
+});
+
+test("an answer without headers is one", () => {
+  expect(read([])).toEqual({ headers: [], contentLength: -1, isEventStream: false });
+});
