@@ -7,6 +7,7 @@ import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type Child, runChild, startChild } from "../support/child.ts";
+import { launcher } from "../support/gate-process.ts";
 import { projectRoot, textOf } from "../support/source-files.ts";
 import { makeTempFolder } from "../support/temp-folder.ts";
 import { requireTool } from "../support/tools.ts";
@@ -106,6 +107,18 @@ test.runIf(hasCurl)("the README's commands do what it shows", { timeout: 2 * MIN
   await using demo = await startChild("npm", ["start", "--", "--port=0", "--ops-port=0"], { isGroup: true });
   await expectReadme(demo);
   await interrupt(demo);
+});
+
+test("the README's config is valid, and its key commands work with it", async () => {
+  await using folder = await makeTempFolder();
+  const config = blocks.find(({ language, text }) => language === "yaml" && text.includes("keyward.yaml"));
+  const commands = blocks.find(({ language, text }) => language === "sh" && text.includes("keys create"));
+  await folder.write("keyward.yaml", config?.text ?? "");
+  const script = `set -e\nkeyward() { "${process.execPath}" "${launcher}" "$@"; }\n${commands?.text ?? ""}`;
+  const ran = await runChild("bash", ["-c", script], { cwd: folder.path });
+  expect(ran).toMatchObject({ code: 0 });
+  expect(ran.stdout).toMatch(/^keyward\.yaml: ok, 4 routes, 1 key\n/);
+  expect(ran.stdout).toMatch(/^decision +forwarded$/m);
 });
 
 const isAsked = process.env["CI"] !== undefined || process.env["KEYWARD_FRESH_CLONE"] === "1";
