@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { configJsonSchema } from "../config/json-schema.ts";
 import { referencePage } from "../config/reference.ts";
 import { type CommandIo, EXIT_OK } from "./command.ts";
+import { referenceTables } from "./reference-tables.ts";
 
 const USAGE = `Usage: keyward schema [--reference] [--write]
 
@@ -24,7 +25,7 @@ const OPTIONS = {
 /** What is generated from the schema, by its name in config/. */
 export const generatedFiles: Readonly<Record<string, () => string>> = {
   "keyward.schema.json": () => `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`,
-  "REFERENCE.md": referencePage,
+  "REFERENCE.md": () => referencePage() + referenceTables(),
 };
 
 export async function run(args: readonly string[], io: CommandIo): Promise<number> {

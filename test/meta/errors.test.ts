@@ -22,6 +22,11 @@ test("every refusal is produced by at least one test", () => {
   expect(untested).toEqual([]);
 });
 
+test("every refusal stands in the reference", () => {
+  const reference = textOf("config/REFERENCE.md");
+  expect(denialCodes.filter((code) => !reference.includes(`| \`${code}\` |`))).toEqual([]);
+});
+
 test("no excuse outlives its reason", () => {
   expect(Object.keys(UNTESTED).filter(isTested)).toEqual([]);
 });
