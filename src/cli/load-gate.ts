@@ -2,6 +2,7 @@
 import { systemClock } from "../base/clock.ts";
 import type { Clock } from "../base/clock.ts";
 import { loadGateConfig } from "../config/load.ts";
+import type { FileStamps } from "../config/file-stamp.ts";
 import type { GateConfig } from "../config/schema.ts";
 import type { Fault } from "../document/fault.ts";
 import { type GateParts, type GateState, compileGate } from "../gate/gate-state.ts";
@@ -18,8 +19,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export interface LoadedGate {
   readonly ok: true;
   readonly config: GateConfig;
-  /** Absolute paths that the gate is made from: to be watched. */
-  readonly files: readonly string[];
+  /** Absolute paths that the gate is made from, and their state before they were read: to be watched. */
+  readonly stamps: FileStamps;
   readonly records: ReadonlyMap<Digest, KeyRecord>;
   readonly compile: (parts: GateParts) => GateState;
   readonly upstreams: ReadonlyMap<string, Upstream>;
@@ -45,7 +46,7 @@ export function loadGate(configFile: string, env: Environment, upstreamSet: Upst
   return {
     ok: true,
     config,
-    files: [...loaded.files],
+    stamps: loaded.stamps,
     records: keys.records,
     compile: (parts) => compileGate(config, parts).state,
     upstreams,

@@ -6,11 +6,13 @@ import { randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Clock, systemClock } from "../base/clock.ts";
+import type { FileStamps } from "../config/file-stamp.ts";
 import type { GateConfig } from "../config/schema.ts";
 import { watchFiles, type FileWatch } from "../config/watch.ts";
 import { type Fault, formatFault } from "../document/fault.ts";
 import { Gate } from "../gate/gate.ts";
 import type { GateParts } from "../gate/gate-state.ts";
+import { upstreamErrorKinds } from "../gate/upstream-error.ts";
 import { UpstreamSet } from "../gate/upstreams.ts";
 import { KeyCacheStats } from "../keys/cache.ts";
 import { KeyCounterTable } from "../keys/counters.ts";
@@ -72,7 +74,7 @@ export class RunningGate {
   readonly #ops: OpsServer;
   #config: GateConfig;
   #watch: FileWatch | undefined;
-  #files: readonly string[];
+  #stamps: FileStamps;
   #proxyUrl = "";
   #opsUrl = "";
   #closing: Promise<void> | undefined;
@@ -82,7 +84,7 @@ export class RunningGate {
     const { config } = loaded;
     this.#options = options;
     this.#config = config;
-    this.#files = loaded.files;
+    this.#stamps = loaded.stamps;
     this.#upstreams = upstreams;
     this.#source = new FileKeySource(loaded.records);
     this.#parts = {
@@ -100,6 +102,7 @@ export class RunningGate {
       version,
       keyCounters: this.#parts.counters,
       maxKeys: config.metrics.max_keys,
+      upstreamErrorKinds,
       readings: gateReadings({
         upstreams,
         source: this.#source,
@@ -211,10 +214,9 @@ export class RunningGate {
     this.#upstreams.adopt(loaded.config, loaded.upstreams);
     this.#log.setLevel(loaded.config.log.level);
     this.#config = loaded.config;
-    if (loaded.files.join("\n") !== this.#files.join("\n")) {
-      this.#files = loaded.files;
-      this.#startWatch();
-    }
+    const isSameSet = [...loaded.stamps.keys()].join("\n") === [...this.#stamps.keys()].join("\n");
+    this.#stamps = loaded.stamps;
+    if (!isSameSet) this.#startWatch();
   }
 
   #warnOfFixedOptions(next: GateConfig): void {
@@ -226,7 +228,8 @@ export class RunningGate {
 
   #startWatch(): void {
     this.#watch?.close();
-    this.#watch = watchFiles(this.#files, () => this.reload("file changed"));
+    const onChange = (): void => void this.reload("file changed");
+    this.#watch = watchFiles([...this.#stamps.keys()], onChange, { since: this.#stamps });
   }
 
   #readiness(): ReadinessCheck[] {
@@ -258,7 +261,7 @@ export class RunningGate {
     await this.#upstreams.destroy();
     await this.#ops.close();
     this.#log.info("stopped");
-    await this.#destination.flush();
+    await this.#destination.close();
   }
 }
 

@@ -1,4 +1,7 @@
 /** The version of this build, from the package it runs in. */
-import manifest from "../../package.json" with { type: "json" };
+import { readFileSync } from "node:fs";
 
-export const { version } = manifest;
+const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+
+export const version =
+  typeof manifest === "object" && manifest !== null && "version" in manifest ? String(manifest.version) : "";

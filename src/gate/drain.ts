@@ -13,16 +13,22 @@ const STEP_MS = 50;
 /**
  * @param graceMs how long requests under way have; then everything is cut
  * @param inFlight requests under way, read again and again
+ * @param monotonic `Clock.monotonic`
  */
-export async function drain(server: Server, graceMs: number, inFlight: () => number): Promise<void> {
+export async function drain(
+  server: Server,
+  graceMs: number,
+  inFlight: () => number,
+  monotonic: () => number,
+): Promise<void> {
   if (!server.listening) return;
   const { promise: closed, resolve } = Promise.withResolvers<void>();
   // Not http.Server's: that one would close idle connections now.
   NetServer.prototype.close.call(server, () => resolve());
-  const lingerEndMs = performance.now() + IDLE_LINGER_MS;
+  const lingerEndMs = monotonic() + IDLE_LINGER_MS;
   const idle = setInterval(() => {
     // Only what has been idle all along is cut; a request that is still coming in finishes.
-    if (performance.now() >= lingerEndMs && inFlight() === 0) server.closeIdleConnections();
+    if (monotonic() >= lingerEndMs && inFlight() === 0) server.closeIdleConnections();
   }, STEP_MS);
   const hardEnd = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;

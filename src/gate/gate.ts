@@ -97,6 +97,7 @@ export class Gate {
       relay: { ...shared, deny: (call, denial) => this.#deny(state, call, denial) },
       upgrade: {
         ...shared,
+        now: () => options.clock.now(),
         websocketIdleMs: options.websocketIdleMs,
         denyRaw: (socket, exchange, denial) => {
           denySocket(state, socket, exchange, denial);
@@ -152,7 +153,12 @@ export class Gate {
   async close(graceMs: number): Promise<void> {
     this.#isDraining = true;
     for (const tunnel of openTunnels(this.#sweeper)) tunnel.close(1001, "the gate is stopping");
-    await drain(this.#server, graceMs, () => this.#inFlight);
+    await drain(
+      this.#server,
+      graceMs,
+      () => this.#inFlight,
+      () => this.#options.clock.monotonic(),
+    );
     this.#overload.stop();
     this.#sweeper.stop();
   }

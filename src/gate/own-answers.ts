@@ -37,7 +37,7 @@ export function denyCall(state: GateState, call: Call, denial: Denial, isLast: b
 export function denySocket(state: GateState, socket: Duplex, exchange: Exchange, denial: Denial): void {
   const answer = state.replies.answer(denial, ["X-Request-Id", exchange.id]);
   noteDenial(exchange, denial, answer.status, answer.body.length);
-  socket.end(renderRaw(answer, STATUS_CODES[answer.status] ?? ""));
+  socket.end(renderRaw(answer, STATUS_CODES[answer.status] ?? "", state.clock.now()));
   setTimeout(() => socket.destroy(), RAW_LINGER_MS).unref();
 }
 

@@ -127,10 +127,10 @@ function isShort(req: IncomingMessage): boolean {
 }
 
 /** The same answer for a socket that has no ServerResponse (upgrade requests). Always closes. */
-export function renderRaw(answer: Answer, statusText: string): Buffer {
+export function renderRaw(answer: Answer, statusText: string, nowMs: number): Buffer {
   let head = `HTTP/1.1 ${answer.status} ${statusText}\r\n`;
   for (let i = 0; i + 1 < answer.headers.length; i += 2)
     head += `${answer.headers[i]}: ${answer.headers[i + 1]}\r\n`;
-  head += `Date: ${new Date().toUTCString()}\r\nConnection: close\r\n\r\n`;
+  head += `Date: ${new Date(nowMs).toUTCString()}\r\nConnection: close\r\n\r\n`;
   return Buffer.concat([Buffer.from(head, "latin1"), answer.body]);
 }

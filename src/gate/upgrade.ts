@@ -25,6 +25,8 @@ import { mapUpstreamError } from "./upstream-error.ts";
 const ACCEPT_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 export interface UpgradeContext extends Omit<RelayContext, "deny"> {
+  /** Wall clock, for the Date header. */
+  readonly now: () => number;
   readonly websocketIdleMs: number;
   /** Answers on the raw socket and ends the exchange. */
   readonly denyRaw: (socket: Duplex, exchange: Exchange, denial: Denial) => void;
@@ -134,7 +136,7 @@ export class Upgrade implements Dispatcher.DispatchHandler, Watched, Visitor {
     this.#exchange.upstreamMs = this.#context.monotonic() - this.#startedMs;
     const { headers } = readResponseHead(controller.rawHeaders ?? [], status, this.#context.identityNames);
     const text = statusText ?? STATUS_CODES[status] ?? "";
-    this.#socket.write(renderRaw({ status, headers, body: Buffer.alloc(0) }, text));
+    this.#socket.write(renderRaw({ status, headers, body: Buffer.alloc(0) }, text, this.#context.now()));
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {

@@ -3,15 +3,17 @@ import type { DenialCode } from "../errors/catalogue.ts";
 import { BodyFault } from "./request-body.ts";
 
 /** Label of `keyward_upstream_errors_total`. */
-export type UpstreamErrorKind =
-  | "refused"
-  | "reset"
-  | "timeout"
-  | "protocol"
-  | "tls"
-  | "dns"
-  | "closed"
-  | "internal";
+export const upstreamErrorKinds = [
+  "refused",
+  "reset",
+  "timeout",
+  "protocol",
+  "tls",
+  "dns",
+  "closed",
+  "internal",
+] as const;
+export type UpstreamErrorKind = (typeof upstreamErrorKinds)[number];
 
 export interface UpstreamFault {
   readonly kind: UpstreamErrorKind | undefined;
