@@ -5,40 +5,23 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
-import type { Clock } from "../base/clock.ts";
 import { Denial } from "../errors/denial.ts";
 import { noteLatest, refuseBroken } from "./broken.ts";
 import { drain } from "./drain.ts";
 import { type Decision, Preflight, decide } from "./decide.ts";
-import { Exchange, type Observer } from "./exchange.ts";
+import { Exchange } from "./exchange.ts";
 import { forward } from "./forward.ts";
+import type { GateOptions } from "./gate-options.ts";
 import type { GateState } from "./gate-state.ts";
 import type { RequestLine } from "./head.ts";
-import { type ListenerBounds, createListener } from "./listener.ts";
+import { createListener } from "./listener.ts";
 import { OverloadGuard } from "./overload.ts";
 import { endInvalidStreams, openTunnels } from "./open-streams.ts";
 import { type Call, answerPreflight, answerWhoami, denyCall, denySocket } from "./own-answers.ts";
-import type { ClientTimeouts } from "./deadlines.ts";
 import type { RelayContext } from "./relay.ts";
 import { requestIds } from "./request-id.ts";
 import { Sweeper } from "./sweeper.ts";
 import { Upgrade, type UpgradeContext } from "./upgrade.ts";
-
-/** What is fixed when the listener is made; a reload cannot change it. */
-export interface GateOptions {
-  readonly clock: Clock;
-  readonly observer: Observer;
-  /** Start of every request id of this process. */
-  readonly idStart: string;
-  readonly bounds: ListenerBounds;
-  readonly inFlightMax: number;
-  /** Lateness of the event loop from which new requests get 503; 0 = never. */
-  readonly eventLoopDelayMaxMs: number;
-  readonly timeouts: ClientTimeouts;
-  readonly websocketIdleMs: number;
-  /** A bug, not a refusal: told to the program log. */
-  readonly onBug: (error: unknown) => void;
-}
 
 /** One state and the contexts that relays made under it share. */
 interface Serving {

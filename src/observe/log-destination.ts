@@ -9,6 +9,7 @@
  */
 import { closeSync, openSync, write, writeSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import { systemClock } from "../base/clock.ts";
 
 /** POSIX PIPE_BUF on Linux: a write to a pipe that is no longer than this is not mixed with others. */
 const PAGE_BYTES = 4096;
@@ -89,10 +90,10 @@ export class LogDestination {
 
   /** Resolves when all lines are written, or when it is clear that they cannot be. Never rejects. */
   async flush(): Promise<void> {
-    const deadlineMs = performance.now() + this.#bounds.flushTimeoutMs;
+    const deadlineMs = systemClock.monotonic() + this.#bounds.flushTimeoutMs;
     for (;;) {
       this.push();
-      const leftMs = deadlineMs - performance.now();
+      const leftMs = deadlineMs - systemClock.monotonic();
       if (this.#underWay === undefined || leftMs <= 0) return;
       const timeout = new AbortController();
       await Promise.race([this.#underWay, delay(leftMs, undefined, timeout).catch(() => {})]);
@@ -106,14 +107,14 @@ export class LogDestination {
    */
   flushSync(): void {
     this.#turnPage();
-    const deadlineMs = performance.now() + this.#bounds.flushTimeoutMs;
+    const deadlineMs = systemClock.monotonic() + this.#bounds.flushTimeoutMs;
     let rest: Buffer = Buffer.from(this.#pages.splice(0).join(""));
     this.#bufferedBytes = 0;
     while (rest.length > 0 && !this.#isGone) {
       try {
         rest = rest.subarray(writeSync(this.#fd, rest));
       } catch (error) {
-        if (codeOf(error) !== "EAGAIN" || performance.now() > deadlineMs) return;
+        if (codeOf(error) !== "EAGAIN" || systemClock.monotonic() > deadlineMs) return;
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MAX_MS);
       }
     }
