@@ -40,14 +40,12 @@ export function buildOutgoingHeaders(
     switch (rule.kind) {
       case "pass":
       case "origin":
-        if (nominated?.has(rule.name) === true) break;
-        // The key must not leak in a place nobody looks at (Referer, Cookie).
-        if (secret !== undefined && value.length >= secret.length && value.includes(secret)) break;
+        if (nominated?.has(rule.name) === true || holdsKey(name, secret) || holdsKey(value, secret)) break;
         out.push(name, value);
         break;
       case "websocket-key":
       case "websocket-version":
-        if (head.isWebSocket) out.push(name, value);
+        if (head.isWebSocket && !holdsKey(value, secret)) out.push(name, value);
         break;
       case "max-forwards":
         if (head.maxForwards > 0) out.push(name, String(head.maxForwards - 1));
@@ -64,18 +62,29 @@ export function buildOutgoingHeaders(
   return out;
 }
 
+/** The client's key must not leak in a place nobody looks at (Referer, Cookie, Via). */
+function holdsKey(text: string, secret: string | undefined): boolean {
+  return secret !== undefined && text.length >= secret.length && text.includes(secret);
+}
+
 function pushForwarding(out: string[], admitted: Admitted, context: OutgoingContext): void {
-  const { head } = admitted;
+  const { head, secret } = admitted;
   const trusted =
     context.trustedProxies !== undefined && isInNetwork(context.trustedProxies, context.peerAddress);
-  const earlier = trusted && head.forwardedFor !== undefined ? `${head.forwardedFor}, ` : "";
-  out.push("X-Forwarded-For", earlier + context.peerAddress);
+  const clean = (value: string | undefined): string | undefined =>
+    value === "" || holdsKey(value ?? "", secret) ? undefined : value;
+  const [hops, proto, host] = trusted
+    ? [clean(head.forwardedFor), clean(head.forwardedProto), clean(head.forwardedHost)]
+    : [];
   out.push(
+    "X-Forwarded-For",
+    hops === undefined ? context.peerAddress : `${hops}, ${context.peerAddress}`,
     "X-Forwarded-Proto",
-    (trusted ? head.forwardedProto : undefined) ?? (context.isTls ? "https" : "http"),
+    proto ?? (context.isTls ? "https" : "http"),
   );
-  const host = (trusted ? head.forwardedHost : undefined) ?? head.host;
-  if (host !== "") out.push("X-Forwarded-Host", host);
-  out.push("Via", head.via === undefined ? context.via : `${head.via}, ${context.via}`);
+  const publicHost = host ?? head.host;
+  if (publicHost !== "") out.push("X-Forwarded-Host", publicHost);
+  const via = clean(head.via);
+  out.push("Via", via === undefined ? context.via : `${via}, ${context.via}`);
   out.push("X-Request-Id", context.requestId);
 }
