@@ -61,7 +61,6 @@ export function readHead(line: RequestLine, table: HeaderTable): Head | Denial {
   let hosts = 0;
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const rule = table.rule(raw[i] ?? "");
-    if (rule.kind === "pass" || rule.kind === "drop" || rule.kind === "owned") continue;
     const value = raw[i + 1] ?? "";
     if (rule.kind === "host") {
       hosts++;

@@ -228,6 +228,12 @@ describe("Upgrade", () => {
   });
 });
 
+test("a value is never read as a name", () => {
+  expect(head("X-A", "Host", "X-B", "Content-Length", "X-C", "Authorization", "X-D", "Connection")).toEqual(
+    Object.assign(head(), { host: "gate.test" }),
+  );
+});
+
 describe("what later stages need", () => {
   test("is absent when it was not sent", () => {
     expect(head("X-Org-Id", "a", "Accept", "b", "Expect", "100-continue")).toEqual(
