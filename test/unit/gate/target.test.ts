@@ -217,6 +217,7 @@ describe("a literal of a route pattern", () => {
     ["a%3ab", "a:b"],
     ["a:b", "a:b"],
     ["caf\u00e9", "caf%C3%A9"],
+    ["\u00e9t\u00e9", "%C3%A9t%C3%A9"],
     ["caf%c3%a9", "caf%C3%A9"],
     ["a b", "a%20b"],
     ["\u{1f600}", "%F0%9F%98%80"],
