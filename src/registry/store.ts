@@ -8,6 +8,7 @@
  * lock serialises writers; a sequence would let a lower number become visible later.
  */
 import type { Digest } from "../keys/digest.ts";
+import type { KeyStatus } from "../keys/life-cycle.ts";
 import type { KeyRecord } from "../keys/record.ts";
 import type { Cursor, GateStatus, UsageBatch } from "../keys/wire.ts";
 
@@ -58,7 +59,7 @@ export interface KeyFilter {
   readonly organization?: string;
   readonly project?: string;
   readonly environment?: string;
-  readonly status?: "active" | "not_yet_valid" | "rotating" | "expired" | "revoked";
+  readonly status?: KeyStatus;
   /** Part of the name or start, case-insensitive. */
   readonly search?: string;
 }
@@ -137,7 +138,10 @@ export interface Store {
   cursor(): Promise<Cursor>;
   /** Makes every gate start over; after a restore from a backup. */
   renewEpoch(): Promise<Cursor>;
-  /** Every key as of one revision, in batches; consistent however long the reader takes. */
+  /**
+   * Every key as of one revision, in batches; consistent however long the reader takes. There is at
+   * least one batch, also when there are no keys.
+   */
   snapshot(): AsyncIterable<{
     readonly cursor: Cursor;
     readonly total: number;
@@ -163,9 +167,13 @@ export interface Store {
     nowMs: number,
     page: { readonly limit: number; readonly after?: string },
   ): Promise<Page<KeyRecord>>;
+  /** How many keys stand where, for metrics; every status is there. */
+  countKeys(nowMs: number): Promise<Readonly<Record<KeyStatus, number>>>;
   /**
    * Writes keys (new or changed) as one transaction with their change rows and audit rows.
    * `expected` guards each: `new` must not exist, a record must still be exactly that.
+   * @param idempotent finishes a reservation in the same transaction, so that no crash in between
+   *   can make a second key
    */
   writeKeys(
     writes: readonly {
@@ -175,6 +183,7 @@ export interface Store {
     }[],
     audit: readonly NewAuditEntry[],
     nowMs: number,
+    idempotent?: { readonly key: string; readonly answer: IdempotentAnswer },
   ): Promise<Cursor>;
 
   putOrganization(
@@ -208,6 +217,8 @@ export interface Store {
   lastUsed(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** Rolls minutes older than a day into hours, hours older than 90 days into days. */
   rollUpUsage(nowMs: number): Promise<void>;
+  /** Deletes usage and audit rows from before these moments (retention). */
+  forget(before: { readonly usageMs: number; readonly auditMs: number }): Promise<void>;
 
   putGateStatus(status: GateStatus, nowMs: number): Promise<void>;
   listGates(): Promise<readonly KnownGate[]>;
@@ -217,7 +228,10 @@ export interface Store {
     page: { readonly limit: number; readonly after?: string },
   ): Promise<Page<AuditEntry>>;
 
-  /** The stored answer, or undefined after having reserved the key for the caller. */
+  /**
+   * The stored answer, or undefined after having reserved the key for the caller. A reservation
+   * older than a minute was left by a process that died, and is taken over.
+   */
   beginIdempotent(
     key: string,
     fingerprint: string,
