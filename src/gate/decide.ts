@@ -15,7 +15,7 @@ import type { GateRoute } from "./gate-route.ts";
 import type { GateState } from "./gate-state.ts";
 import { type Head, type RequestLine, readHead } from "./head.ts";
 import { methodBit } from "./routes.ts";
-import { type Target, readTarget } from "./target.ts";
+import { type Target, isInTarget, readTarget } from "./target.ts";
 
 /** A CORS preflight, answered by the gate without a key (Fetch standard: it never carries one). */
 export class Preflight {
@@ -60,8 +60,8 @@ export function decide(
   if (secret instanceof Denial) return secret;
   const fault = state.keyFormat.check(secret);
   if (fault !== undefined) return new Denial("key_invalid", { note: `key format: ${fault}` });
-  if (target.path.includes(secret) || target.query.includes(secret))
-    return new Denial("credential_in_target");
+  // Host is a part of the target (RFC 9110 section 7.1), and upstreams and logs get to see all of it.
+  if (isInTarget(target, secret) || head.host.includes(secret)) return new Denial("credential_in_target");
 
   const found = state.keys.resolve(digestOf(secret));
   if (found instanceof Promise) {

@@ -88,7 +88,7 @@ function readOriginForm(raw: string, authority: string | undefined): Target | De
   if (scanPath(path) === AMBIGUOUS) return new Denial("target_ambiguous", { note: "encoded dot segment" });
   if (ENCODED_TWICE.test(path))
     return new Denial("target_ambiguous", { note: "percent escape encoded twice" });
-  return new Target(path, decodeDelimiters(path), query, authority);
+  return new Target(path, decodePrintable(path), query, authority);
 }
 
 /** PLAIN: canonical as it is. PERCENT: has escapes, otherwise clean. Else why it is refused. */
@@ -156,10 +156,15 @@ function isUtf8(path: string): boolean {
 }
 
 /** Printable ASCII. The separators among it never get here; `%25` stays, it would form new escapes. */
-const ENCODED_PRINTABLE = /%(2[1-46-9A-F]|[3-6][0-9A-F]|7[0-9A-E])/g;
+const ENCODED_PRINTABLE = /%(2[1-46-9A-F]|[3-6][0-9A-F]|7[0-9A-E])/gi;
 
-function decodeDelimiters(path: string): string {
-  return path.replace(ENCODED_PRINTABLE, (_, pair: string) => String.fromCharCode(Number.parseInt(pair, 16)));
+function decodePrintable(text: string): string {
+  return text.replace(ENCODED_PRINTABLE, (_, pair: string) => String.fromCharCode(Number.parseInt(pair, 16)));
+}
+
+/** Does the text stand in path or query, percent-encoded or not? Only for text without `%`. */
+export function isInTarget(target: Target, text: string): boolean {
+  return target.matchPath.includes(text) || decodePrintable(target.query).includes(text);
 }
 
 /**
