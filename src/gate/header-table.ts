@@ -161,11 +161,10 @@ export class HeaderTable {
   #classify(name: string): HeaderRule {
     const exact = this.#rules.get(name);
     if (exact !== undefined) return exact;
-    if (this.#isOverride(name)) return { kind: "drop", name, place: -1 };
     // An alias of anything that means something here is dropped, whatever it would have meant.
     const folded = foldHeaderName(name);
-    const isAlias = this.#meaningful.has(folded) || this.#isOverride(folded);
-    return { kind: isAlias ? "drop" : "pass", name, place: -1 };
+    const isDropped = this.#meaningful.has(folded) || this.#isOverride(folded);
+    return { kind: isDropped ? "drop" : "pass", name, place: -1 };
   }
 
   #isOverride(name: string): boolean {
