@@ -4,6 +4,8 @@ import { type RunningGate, startGate } from "../../src/cli/running-gate.ts";
 import { formatFault } from "../../src/document/fault.ts";
 import { type GateFiles, type GateFixture, writeGateFiles } from "./fixtures.ts";
 import { type LogLine, linesOf } from "./gate-process.ts";
+import { ask } from "./http-client.ts";
+import { readSeries } from "./metrics-text.ts";
 import { type TempFolder, makeTempFolder } from "./temp-folder.ts";
 
 export interface TestGate extends AsyncDisposable {
@@ -15,6 +17,8 @@ export interface TestGate extends AsyncDisposable {
   readonly files: GateFiles;
   /** Every whole JSON line of the log so far. */
   log(): readonly LogLine[];
+  /** The value of a series on the metrics page now; NaN when it is not there. */
+  metric(series: string): Promise<number>;
 }
 
 export async function startTestGate(fixture: GateFixture): Promise<TestGate> {
@@ -34,6 +38,10 @@ export async function startTestGate(fixture: GateFixture): Promise<TestGate> {
       folder,
       files,
       log: () => linesOf(readFileSync(logTarget, "utf8")),
+      async metric(series) {
+        const page = await ask(`${running.opsUrl}/metrics`);
+        return readSeries(page.text).get(series) ?? Number.NaN;
+      },
       async [Symbol.asyncDispose]() {
         await running.close();
         await folder[Symbol.asyncDispose]();

@@ -2,7 +2,6 @@
 import { expect, test } from "vitest";
 import { makeKey, writeGateFiles } from "../../support/fixtures.ts";
 import { type Answer, ask } from "../../support/http-client.ts";
-import { readSeries } from "../../support/metrics-text.ts";
 import {
   type RawConnection,
   type RawUpstream,
@@ -56,10 +55,7 @@ async function startScene(options: Readonly<Record<string, unknown>>): Promise<S
       ask(urlOf(name), { key: key.secret, signal: client.signal }).catch(() => undefined);
       return { leave: () => client.abort() };
     },
-    async queued() {
-      const page = await ask(`${gate.opsUrl}/metrics`);
-      return readSeries(page.text).get('keyward_upstream_connections{state="queued"}') ?? Number.NaN;
-    },
+    queued: async () => await gate.metric('keyward_upstream_connections{state="queued"}'),
     async configure(upstreamOptions) {
       await writeGateFiles(gate.folder, configOf(upstreamOptions));
       gate.running.reload("test");
