@@ -28,6 +28,8 @@ export class Head {
   /** -1 when there is no Content-Length. */
   contentLength = -1;
   isChunked = false;
+  /** Expect asks for something else than 100-continue. */
+  expectsMore = false;
   /** Lower-case names that Connection nominates for removal; undefined when none. */
   nominated: Set<string> | undefined = undefined;
   credentials: CredentialLine[] | undefined = undefined;
@@ -116,6 +118,8 @@ function noteHeader(head: Head, rule: HeaderRule, value: string, table: HeaderTa
       head.websocketVersion = joined(head.websocketVersion, value);
       return undefined;
     case "expect":
+      head.expectsMore ||= value.split(",").some((part) => part.trim().toLowerCase() !== "100-continue");
+      return undefined;
     case "host":
     case "pass":
     case "drop":
@@ -179,6 +183,8 @@ function checkFraming(head: Head, line: RequestLine, hosts: number): Denial | un
     return new Denial("host_invalid", { note: `${hosts} Host lines` });
   if (hosts === 1 && !isValidHost(head.host))
     return new Denial("host_invalid", { note: "Host is not a host" });
+  // RFC 9110 section 10.1.1: from an HTTP/1.0 client it means nothing.
+  if (head.expectsMore && !isHttp10) return new Denial("expectation_failed");
   return undefined;
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Denial } from "../../../src/errors/denial.ts";
-import { type Head, readHead } from "../../../src/gate/head.ts";
+import { Head, readHead } from "../../../src/gate/head.ts";
 import { HeaderTable } from "../../../src/gate/header-table.ts";
 import { requestLine, type RequestFields } from "../../support/gate-scene.ts";
 
@@ -270,6 +270,14 @@ describe("what later stages need", () => {
     expect(head(...lines("X-Forwarded-For")).forwardedFor).toBe("a, b, c, d");
     expect(head(...lines("Sec-WebSocket-Key")).websocketKey).toBe("a, b, c, d");
     expect(head(...lines("Sec-WebSocket-Version")).websocketVersion).toBe("a, b, c, d");
+  });
+
+  test("Expect may ask for 100-continue and nothing else (RFC 9110 section 10.1.1)", () => {
+    expect(head("Expect", "100-Continue").expectsMore).toBe(false);
+    for (const value of ["nonsense", "", "100-continue, nonsense", "200-ok"]) {
+      expect(read(["Expect", value]), value).toMatchObject({ code: "expectation_failed" });
+      expect(read(["Expect", value], { httpVersion: "1.0" })).toBeInstanceOf(Head);
+    }
   });
 
   test("credential lines are kept one by one, with their places", () => {
