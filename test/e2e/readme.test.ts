@@ -91,6 +91,16 @@ function expectSameCommands(stdout: string, screen: Screen): void {
 }
 
 async function expectReadme(demo: Child): Promise<void> {
+  try {
+    await expectScreen(demo);
+  } finally {
+    // Ctrl-C. The exit code is npm's, which is its own business.
+    await demo.stop("SIGINT");
+  }
+  expect(demo.stderr).toBe("");
+}
+
+async function expectScreen(demo: Child): Promise<void> {
   const screen = await demo.find("the demo's screen", readScreen, MINUTE);
   expectSameCommands(demo.stdout, screen);
   await runSteps(screen);
@@ -106,7 +116,6 @@ test("the README has a first screen to run", () => {
 test.runIf(hasCurl)("the README's commands do what it shows", { timeout: 2 * MINUTE }, async () => {
   await using demo = await startChild("npm", ["start", "--", "--port=0", "--ops-port=0"], { isGroup: true });
   await expectReadme(demo);
-  await interrupt(demo);
 });
 
 test("the README's config is valid, and its key commands work with it", async () => {
@@ -140,15 +149,8 @@ describe("from a fresh clone, on the machine's own Node", () => {
     expect(installed).toMatchObject({ code: 0, stderr: "" });
     await using demo = await startChild("bash", ["-c", `exec ${run} -- --port=0 --ops-port=0`], options);
     await expectReadme(demo);
-    await interrupt(demo);
   });
 });
-
-/** Ctrl-C. The exit code is npm's, which is its own business. */
-async function interrupt(demo: Child): Promise<void> {
-  await demo.stop("SIGINT");
-  expect(demo.stderr).toBe("");
-}
 
 /** As in a new terminal: npm put its own variables and paths before those of the machine. */
 function bareEnvironment(): Readonly<Record<string, string | undefined>> {

@@ -25,7 +25,14 @@ export async function startDemoProcess(args: readonly string[] = []): Promise<De
       (stdout) => /^\{.*\}$/m.exec(stdout)?.[0],
     );
     const facts = JSON.parse(line) as DemoFacts;
-    return { facts, child, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
+    return {
+      facts,
+      child,
+      async [Symbol.asyncDispose]() {
+        // Not killed: it has a folder to remove.
+        if (child.exit === undefined) await child.stop();
+      },
+    };
   } catch (error) {
     await child[Symbol.asyncDispose]();
     throw error;
