@@ -238,7 +238,7 @@ export interface Store {
     nowMs: number,
   ): Promise<IdempotentAnswer | "in_progress" | undefined>;
   finishIdempotent(key: string, answer: IdempotentAnswer): Promise<void>;
-  /** The request failed: a repeat may try again. */
+  /** The request failed: a repeat may try again. An answer that was stored already stays. */
   abandonIdempotent(key: string): Promise<void>;
 
   /** SQLite: an online copy to this file. PostgreSQL refuses: use its own tools. */
