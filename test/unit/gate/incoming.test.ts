@@ -80,6 +80,11 @@ describe("what is meant for the hop behind the gate stays there (RFC 9110 sectio
     expect(read(["X-A", "1", "Connection", "x-a"]).headers).toEqual([]);
   });
 
+  test("but not what another header's value happens to name", () => {
+    const headers = ["Vary", "X-A, Accept", "X-A", "1", "Access-Control-Expose-Headers", "x-b", "X-B", "2"];
+    expect(read(headers).headers).toEqual(headers);
+  });
+
   test("but not its Content-Length: without it the answer would be framed in another way", () => {
     expect(read(["Connection", "content-length", "Content-Length", "5"])).toMatchObject({
       headers: ["Content-Length", "5"],
