@@ -1,0 +1,162 @@
+/**
+ * Connections to one plain-text upstream. Bounded by its owner, which never lets more requests in
+ * than there may be connections. Idle connections are taken last in, first out, so that the
+ * superfluous ones age and close.
+ *
+ * A connection whose answer has just ended rests until the event loop has looked at its socket
+ * once more: bytes that a broken upstream sent behind the answer are then found before another
+ * request could take them for its own (undici GHSA-35p6-xmwp-9g52).
+ */
+import { connect } from "node:net";
+import { type Asker, Connection, type ConnectionOwner, type OutgoingRequest } from "./connection.ts";
+
+export interface PoolOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly socketPath: string | undefined;
+  readonly connectTimeoutMs: number;
+  /** Idle connections older than this are closed; must be below the upstream's own limit. */
+  readonly idleMaxMs: number;
+  readonly monotonic: () => number;
+}
+
+export class ConnectTimeout extends Error {
+  readonly code = "UPSTREAM_CONNECT_TIMEOUT";
+  constructor() {
+    super("upstream did not accept a connection in time");
+  }
+}
+
+/** A request on its way; what its sender can still do about it. */
+export interface Leg {
+  pause(): void;
+  resume(): void;
+  /** Gives it up; the asker hears nothing more. */
+  abort(): void;
+}
+
+/** Subtracted from an upstream's `Keep-Alive: timeout`: it starts counting before we do. */
+const HINT_MARGIN_MS = 1000;
+const SWEEP_MS = 1000;
+
+export class ConnectionPool implements ConnectionOwner {
+  readonly #options: PoolOptions;
+  readonly #idle: Connection[] = [];
+  readonly #all = new Set<Connection>();
+  #resting: Connection[] = [];
+  #connecting = 0;
+  #isClosed = false;
+  readonly #sweep: NodeJS.Timeout;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    this.#sweep = setInterval(() => this.#closeAged(), SWEEP_MS).unref();
+  }
+
+  get stats(): { connected: number; free: number; running: number; pending: number } {
+    const free = this.#idle.length + this.#resting.length;
+    return { connected: this.#all.size, free, running: this.#all.size - free, pending: this.#connecting };
+  }
+
+  send(request: OutgoingRequest, asker: Asker): Leg {
+    const connection = this.#takeIdle();
+    if (connection !== undefined) {
+      connection.send(request, asker);
+      return connection;
+    }
+    return this.#connect(request, asker);
+  }
+
+  #takeIdle(): Connection | undefined {
+    for (let connection = this.#idle.pop(); connection !== undefined; connection = this.#idle.pop()) {
+      if (connection.isUsable && !this.#isAged(connection)) return connection;
+      connection.socket.destroy();
+    }
+    return undefined;
+  }
+
+  #connect(request: OutgoingRequest, asker: Asker): Leg {
+    const { host, port, socketPath } = this.#options;
+    const socket = connect(
+      socketPath === undefined
+        ? { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }
+        : { path: socketPath },
+    );
+    this.#connecting++;
+    let isSettled = false;
+    const settle = (): boolean => {
+      if (isSettled) return false;
+      isSettled = true;
+      this.#connecting--;
+      clearTimeout(timer);
+      return true;
+    };
+    const fail = (error: Error): void => {
+      if (!settle()) return;
+      socket.destroy();
+      asker.failed(error);
+    };
+    const timer = setTimeout(() => fail(new ConnectTimeout()), this.#options.connectTimeoutMs);
+    let connection: Connection | undefined;
+    socket.once("error", fail);
+    socket.once("connect", () => {
+      socket.off("error", fail);
+      if (!settle()) return;
+      connection = new Connection(socket, this);
+      this.#all.add(connection);
+      connection.send(request, asker);
+    });
+    return {
+      pause: () => connection?.pause(),
+      resume: () => connection?.resume(),
+      abort: () => {
+        if (connection !== undefined) connection.abort();
+        else if (settle()) socket.destroy();
+      },
+    };
+  }
+
+  released(connection: Connection): void {
+    if (this.#isClosed) {
+      connection.socket.destroy();
+      return;
+    }
+    connection.idleSinceMs = this.#options.monotonic();
+    if (this.#resting.push(connection) === 1) setImmediate(this.#rested);
+  }
+
+  #rested = (): void => {
+    const resting = this.#resting;
+    this.#resting = [];
+    for (const connection of resting) if (connection.isUsable) this.#idle.push(connection);
+  };
+
+  lost(connection: Connection): void {
+    this.#all.delete(connection);
+    const at = this.#idle.indexOf(connection);
+    if (at !== -1) this.#idle.splice(at, 1);
+  }
+
+  #isAged(connection: Connection): boolean {
+    const hint = connection.keepAliveHintSeconds;
+    const { idleMaxMs, monotonic } = this.#options;
+    const maxMs = hint === undefined ? idleMaxMs : Math.min(idleMaxMs, hint * 1000 - HINT_MARGIN_MS);
+    return monotonic() - connection.idleSinceMs >= maxMs;
+  }
+
+  #closeAged(): void {
+    for (const connection of this.#idle) if (this.#isAged(connection)) connection.socket.destroy();
+  }
+
+  /** Idle connections close now, busy ones when their answers end. */
+  close(): void {
+    this.#isClosed = true;
+    clearInterval(this.#sweep);
+    for (const connection of [...this.#idle, ...this.#resting]) connection.socket.destroy();
+  }
+
+  destroy(): void {
+    this.close();
+    for (const connection of this.#all) connection.socket.destroy();
+  }
+}

@@ -1,0 +1,297 @@
+/**
+ * A strict reader of HTTP/1.1 responses (RFC 9112), for a connection on which one request at a
+ * time is outstanding. It takes bytes and says what they mean; sockets, requests and reuse are
+ * not its business. Whatever can be read in two ways is a fault: the connection is then given up,
+ * because nobody knows where the next answer would begin.
+ */
+
+/** What an upstream sent that is not HTTP/1.1, or not unambiguously so. */
+export class ResponseFault extends Error {
+  readonly code = "UPSTREAM_PROTOCOL";
+  constructor(what: string) {
+    super(`upstream answer: ${what}`);
+  }
+}
+
+export interface ResponseEvents {
+  /** An interim answer (102 to 199 without 101). */
+  interim(status: number, headers: readonly string[]): void;
+  /** @param headers name, value, name, value as sent, whitespace around values removed */
+  head(status: number, reason: string, headers: readonly string[]): void;
+  data(chunk: Buffer): void;
+  /** The answer is whole. Called last, once. */
+  end(): void;
+}
+
+export const HEAD_BYTES_MAX = 32 * 1024;
+const HEADERS_MAX = 256;
+/** Chunk extensions and trailers are read over, in bounds. */
+const LINE_BYTES_MAX = 4096;
+const TRAILER_BYTES_MAX = 16 * 1024;
+
+const CR = 0x0d;
+const LF = 0x0a;
+
+type State =
+  | "head"
+  | "length-body"
+  | "close-body"
+  | "chunk-size"
+  | "chunk-data"
+  | "chunk-end"
+  | "trailer"
+  | "done";
+
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
+const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+const CHUNK_SIZE = /^([0-9A-Fa-f]{1,13})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]*)?$/;
+
+export class ResponseParser {
+  readonly #events: ResponseEvents;
+  #state: State = "done";
+  #isHeadRequest = false;
+  /** Bytes of an unfinished head or line; undefined while there are none. */
+  #pending: Buffer | undefined;
+  #left = 0;
+  #trailerBytes = 0;
+  /** May the connection carry another request after this answer? */
+  keepsAlive = false;
+  /** Seconds of the upstream's `Keep-Alive: timeout`; undefined when it names none. */
+  keepAliveHintSeconds: number | undefined;
+
+  constructor(events: ResponseEvents) {
+    this.#events = events;
+  }
+
+  /** An answer is expected now. */
+  expect(isHeadRequest: boolean): void {
+    this.#state = "head";
+    this.#isHeadRequest = isHeadRequest;
+    this.#pending = undefined;
+    this.keepsAlive = false;
+    this.keepAliveHintSeconds = undefined;
+  }
+
+  get isDone(): boolean {
+    return this.#state === "done";
+  }
+
+  /**
+   * @returns bytes behind the end of the answer: nobody asked for them
+   * @throws ResponseFault
+   */
+  push(chunk: Buffer): number {
+    let bytes = this.#pending === undefined ? chunk : Buffer.concat([this.#pending, chunk]);
+    this.#pending = undefined;
+    while (bytes.length > 0 && this.#state !== "done") bytes = this.#step(bytes);
+    return bytes.length;
+  }
+
+  /**
+   * The upstream closed its side.
+   * @throws ResponseFault when the answer is not whole
+   */
+  close(): void {
+    if (this.#state === "done") return;
+    // Only an answer that is delimited by the close may end so (RFC 9112 section 6.3).
+    if (this.#state !== "close-body") throw new ResponseFault("cut");
+    this.#finish();
+  }
+
+  #step(bytes: Buffer): Buffer {
+    switch (this.#state) {
+      case "head":
+        return this.#readHead(bytes);
+      case "length-body":
+      case "chunk-data":
+        return this.#readCounted(bytes);
+      case "close-body":
+        this.#events.data(bytes);
+        return bytes.subarray(bytes.length);
+      case "chunk-size":
+        return this.#readLine(bytes, (line) => this.#startChunk(line));
+      case "chunk-end":
+        return this.#readLine(bytes, (line) => {
+          if (line !== "") throw new ResponseFault("chunk is longer than it said");
+          this.#state = "chunk-size";
+        });
+      case "trailer":
+        return this.#readLine(bytes, (line) => this.#skipTrailer(line));
+      case "done":
+        return bytes;
+    }
+  }
+
+  #readHead(bytes: Buffer): Buffer {
+    const end = bytes.indexOf("\r\n\r\n", 0, "latin1");
+    if (end === -1) {
+      if (bytes.length > HEAD_BYTES_MAX) throw new ResponseFault("head too large");
+      // A server that is not HTTP is known by its first bytes, not by a timeout.
+      if (!"HTTP/1.".startsWith(bytes.toString("latin1", 0, Math.min(7, bytes.length)))) {
+        throw new ResponseFault("not HTTP/1.x");
+      }
+      this.#pending = bytes;
+      return bytes.subarray(bytes.length);
+    }
+    if (end > HEAD_BYTES_MAX) throw new ResponseFault("head too large");
+    this.#interpretHead(bytes.toString("latin1", 0, end));
+    return bytes.subarray(end + 4);
+  }
+
+  #interpretHead(text: string): void {
+    const lines = text.split("\r\n");
+    const status = STATUS_LINE.exec(lines[0] ?? "");
+    if (status === null) throw new ResponseFault("status line");
+    const code = Number(status[2]);
+    const headers: string[] = [];
+    const framing = new Framing();
+    if (lines.length > HEADERS_MAX) throw new ResponseFault("too many header lines");
+    for (let i = 1; i < lines.length; i++) readField(lines[i] ?? "", headers, framing);
+    if (code < 200) {
+      this.#interim(code, headers, framing);
+      return;
+    }
+    this.#frame(code, status[1] === "1", framing);
+    this.#events.head(code, status[3] ?? "", headers);
+    if (this.#state === "head") this.#finish();
+  }
+
+  /** RFC 9110 section 15.2: any number of these, none with a body; a 100 that nobody waits for is dropped. */
+  #interim(status: number, headers: readonly string[], framing: Framing): void {
+    if (status === 101) throw new ResponseFault("101 without an upgrade");
+    if (framing.isChunked || framing.length > 0) throw new ResponseFault("interim answer with a body");
+    if (status !== 100) this.#events.interim(status, headers);
+  }
+
+  /** RFC 9112 section 6.3, without its allowances. Leaves the state at `head` when there is no body. */
+  #frame(status: number, isHttp11: boolean, framing: Framing): void {
+    if (framing.isChunked && framing.length !== -1) throw new ResponseFault("both framings");
+    if (framing.isChunked && !isHttp11) throw new ResponseFault("chunked in HTTP/1.0");
+    this.keepsAlive = isHttp11 && !framing.closes;
+    this.keepAliveHintSeconds = framing.keepAliveSeconds;
+    if (this.#isHeadRequest || status === 204 || status === 304) return;
+    if (framing.isChunked) this.#state = "chunk-size";
+    else if (framing.length === -1) {
+      this.#state = "close-body";
+      this.keepsAlive = false;
+    } else if (framing.length > 0) {
+      this.#state = "length-body";
+      this.#left = framing.length;
+    }
+    this.#trailerBytes = 0;
+  }
+
+  #readCounted(bytes: Buffer): Buffer {
+    const taken = Math.min(this.#left, bytes.length);
+    this.#left -= taken;
+    const isLast = this.#left === 0;
+    this.#events.data(taken === bytes.length ? bytes : bytes.subarray(0, taken));
+    if (isLast && this.#state === "length-body") this.#finish();
+    else if (isLast && this.#state === "chunk-data") this.#state = "chunk-end";
+    return bytes.subarray(taken);
+  }
+
+  #startChunk(line: string): void {
+    const match = CHUNK_SIZE.exec(line);
+    // 13 hex digits stay below 2^53, where numbers are exact.
+    if (match === null) throw new ResponseFault("chunk size");
+    this.#left = Number.parseInt(match[1] ?? "", 16);
+    this.#state = this.#left === 0 ? "trailer" : "chunk-data";
+  }
+
+  /** Trailers are not merged and not forwarded (RFC 9110 section 6.5.1). */
+  #skipTrailer(line: string): void {
+    if (line === "") {
+      this.#finish();
+      return;
+    }
+    this.#trailerBytes += line.length;
+    const colon = line.indexOf(":");
+    if (this.#trailerBytes > TRAILER_BYTES_MAX) throw new ResponseFault("trailers too large");
+    if (!NAME.test(line.slice(0, Math.max(0, colon))) || !VALUE.test(line))
+      throw new ResponseFault("trailer");
+  }
+
+  #readLine(bytes: Buffer, use: (line: string) => void): Buffer {
+    const lf = bytes.indexOf(LF);
+    if (lf === -1) {
+      if (bytes.length > LINE_BYTES_MAX) throw new ResponseFault("line too long");
+      this.#pending = bytes;
+      return bytes.subarray(bytes.length);
+    }
+    if (lf === 0 || bytes[lf - 1] !== CR) throw new ResponseFault("bare LF");
+    if (lf > LINE_BYTES_MAX) throw new ResponseFault("line too long");
+    use(bytes.toString("latin1", 0, lf - 1));
+    return bytes.subarray(lf + 1);
+  }
+
+  #finish(): void {
+    this.#state = "done";
+    this.#events.end();
+  }
+}
+
+/** What the fields say about where the body ends. */
+class Framing {
+  length = -1;
+  isChunked = false;
+  closes = false;
+  keepAliveSeconds: number | undefined;
+}
+
+function readField(line: string, headers: string[], framing: Framing): void {
+  const colon = line.indexOf(":");
+  const name = line.slice(0, Math.max(0, colon));
+  // Also refuses a folded line and a space before the colon (RFC 9112 sections 5.1 and 5.2).
+  if (!NAME.test(name)) throw new ResponseFault("header line");
+  const value = trimBlanks(line, colon + 1);
+  if (!VALUE.test(value)) throw new ResponseFault("header value");
+  headers.push(name, value);
+  // Names that matter differ in length and first letter; most lines are done here.
+  switch (name.length) {
+    case 10:
+      noteShort(name.toLowerCase(), value, framing);
+      break;
+    case 14:
+      if (name.toLowerCase() === "content-length") noteLength(value, framing);
+      break;
+    case 17:
+      if (name.toLowerCase() === "transfer-encoding") noteCoding(value, framing);
+      break;
+    default:
+  }
+}
+
+function noteShort(name: string, value: string, framing: Framing): void {
+  if (name === "connection") {
+    if (/(?:^|,)[\t ]*close[\t ]*(?:,|$)/i.test(value)) framing.closes = true;
+  } else if (name === "keep-alive") {
+    const hint = /(?:^|[,;\s])timeout\s*=\s*(\d{1,6})/i.exec(value);
+    if (hint !== null) framing.keepAliveSeconds = Number(hint[1]);
+  }
+}
+
+function noteLength(value: string, framing: Framing): void {
+  if (framing.length !== -1) throw new ResponseFault("two lengths");
+  if (!/^\d{1,15}$/.test(value)) throw new ResponseFault("length");
+  framing.length = Number(value);
+}
+
+function noteCoding(value: string, framing: Framing): void {
+  if (framing.isChunked || value.toLowerCase() !== "chunked") throw new ResponseFault("transfer coding");
+  framing.isChunked = true;
+}
+
+/** OWS around a value is not part of it (RFC 9112 section 5). */
+function trimBlanks(line: string, from: number): string {
+  let start = from;
+  let end = line.length;
+  while (start < end && isBlank(line.charCodeAt(start))) start++;
+  while (end > start && isBlank(line.charCodeAt(end - 1))) end--;
+  return line.slice(start, end);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
