@@ -18,10 +18,11 @@ const doomed = (what: string): KeyFixture =>
 const revoked = doomed("revoked");
 const removed = doomed("removed");
 const streaming = doomed("cut_off");
+const alsoStreaming = doomed("cut_off_too");
 let scene: SystemScene;
 
 beforeAll(async () => {
-  scene = await startSystem("memic", [revoked, removed, streaming]);
+  scene = await startSystem("memic", [revoked, removed, streaming, alsoStreaming]);
 });
 afterAll(async () => {
   await scene[Symbol.asyncDispose]();
@@ -148,17 +149,20 @@ describe.for([
   });
 });
 
-test("an event stream is no request under way: it ends with its key, and not as if it were whole", async () => {
-  const headers = { ...apiKey(streaming.secret), "x-test-stream": "1" };
+test.for([
+  { how: "revoked", key: streaming, end: revokeByCommand },
+  { how: "taken out", key: alsoStreaming, end: removeFromFile },
+])("an event stream is not left to finish: it is cut when its key is $how", async ({ key, end }) => {
+  const headers = { ...apiKey(key.secret), "x-test-stream": "1" };
   const { status, stream } = await open(`${scene.gate.url}/api/v1/events`, { headers });
   expect(status).toBe(200);
   let received = "";
   const ended = new Promise<string>((resolve) => {
     stream.on("data", (bytes: Buffer) => (received += bytes.toString()));
-    stream.once("end", () => resolve("whole"));
+    stream.once("end", () => resolve("as if it were whole"));
     stream.once("error", () => resolve("cut"));
   });
   await waitFor("the first event", () => received === "data: first\n\n");
-  await revokeByCommand(streaming.record.id);
+  await end(key.record.id);
   expect(await within("the end of the stream", ended, REVOKED_WITHIN_MS)).toBe("cut");
 });
