@@ -46,9 +46,13 @@ const CONTENT_NAMES: ReadonlySet<string> = new Set([
   "user-agent",
 ]);
 
-/** Two names that some server reads as one: case does not count, and CGI reads `_` as `-`. */
+/**
+ * Two names that some server reads as one. Case does not count, and whoever makes a variable of a
+ * name writes `_` for each character that a variable cannot have (RFC 3875 section 4.1.18 for `-`,
+ * Apache and PHP for all others): `X_Org_Id`, `X.Org.Id` and `X-Org-Id` are the same there.
+ */
 export function foldHeaderName(name: string): string {
-  return name.toLowerCase().replaceAll("_", "-");
+  return name.toLowerCase().replaceAll(/[^a-z0-9-]/g, "-");
 }
 
 function belongsToFraming(name: string): boolean {

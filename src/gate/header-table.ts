@@ -3,8 +3,8 @@
  * framing checks, credential extraction, stripping and Connection nominations alike, so that no
  * stage can disagree with another about a name.
  *
- * Names are compared case-folded, and with `_` read as `-`: CGI and WSGI servers fold the two, so
- * `X_Org_Id` would reach an upstream as `X-Org-Id` (oauth2-proxy CVE-2025-64484, Caddy
+ * Names are compared case-folded, and with every odd character read as `-`: CGI and WSGI servers
+ * fold them, so `X_Org_Id` would reach an upstream as `X-Org-Id` (oauth2-proxy CVE-2025-64484, Caddy
  * CVE-2026-52845, Traefik CVE-2026-33433).
  */
 import { foldHeaderName } from "../config/header-name.ts";
@@ -86,15 +86,30 @@ const OVERRIDES = [
   "x-original-method",
   "x-original-host",
   "x-rewrite-url",
+  "x-rewrite-uri",
+  "x-override-url",
   "x-request-uri",
+  "x-request-url",
   "x-host",
   "x-middleware-subrequest",
   "proxy",
   "forwarded",
+  "x-forwarded",
+  "client-ip",
   "x-real-ip",
   "x-client-ip",
   "x-cluster-client-ip",
+  "x-originating-ip",
+  "x-remote-ip",
+  "x-remote-addr",
   "true-client-ip",
+  "cf-connecting-ip",
+  "cf-connecting-ipv6",
+  "fastly-client-ip",
+  "fly-client-ip",
+  "x-azure-clientip",
+  "x-azure-socketip",
+  "x-appengine-user-ip",
 ];
 const OVERRIDE_PREFIXES = ["x-forwarded-", "x-envoy-"];
 

@@ -71,7 +71,22 @@ describe("what a name means, in any case", () => {
     "x-real-ip",
     "x-client-ip",
     "x-cluster-client-ip",
+    "x-originating-ip",
+    "x-remote-ip",
+    "x-remote-addr",
+    "client-ip",
     "true-client-ip",
+    "cf-connecting-ip",
+    "cf-connecting-ipv6",
+    "fastly-client-ip",
+    "fly-client-ip",
+    "x-azure-clientip",
+    "x-azure-socketip",
+    "x-appengine-user-ip",
+    "x-override-url",
+    "x-rewrite-uri",
+    "x-request-url",
+    "x-forwarded",
     "x-forwarded-uri",
     "x-forwarded-method",
     "x-forwarded-port",
@@ -109,7 +124,7 @@ describe("what a name means, in any case", () => {
     expect(kindOf("X-Org-Id", { identity: [] })).toBe("owned");
   });
 
-  test.for(["accept", "cookie", "content-type", "x-foo", "x-forwarded", "x-environment-x", "a.b", ""])(
+  test.for(["accept", "cookie", "content-type", "x-foo", "x-forward", "x-environment-x", "a.b", ""])(
     "%s is nobody's business and passes",
     (name) => {
       expect(kindOf(name)).toBe("pass");
@@ -153,6 +168,12 @@ describe("an alias that CGI and WSGI servers read as the same name is dropped", 
     "sec_websocket_key",
     "max_forwards",
     "x_middleware_subrequest",
+    "x.org.id",
+    "X~Org!Id",
+    "X-Org'Id",
+    "content.length",
+    "transfer^encoding",
+    "x.forwarded.for",
   ])("%s", (name) => {
     expect(kindOf(name)).toBe("drop");
   });
