@@ -5,7 +5,7 @@
  * CVE-2025-66490, Envoy CVE-2021-29492 are what happens otherwise).
  *
  * Canonical means: percent-encoded unreserved characters are decoded (RFC 3986 section 6.2.2.2
- * calls the two forms equivalent), other escapes are upper case. Everything that servers read in
+ * calls the two forms equivalent), other escapes stay as they were sent. Everything that servers read in
  * different ways is refused rather than rewritten: dot segments, empty segments, backslashes,
  * path parameters, and encoded separators, controls or second encodings.
  */
@@ -20,8 +20,8 @@ export class Target {
   /** The bytes that are forwarded. */
   readonly path: CanonicalPath;
   /**
-   * What routes are matched against: `path` with all printable ASCII decoded. A
-   * server that decodes `%3A` must not reach what the literal `:` of a stricter route guards.
+   * What routes are matched against: `path` with all printable ASCII decoded and other escapes in
+   * upper case. A server that decodes `%3A` must not reach what the literal `:` of a stricter route guards.
    */
   readonly matchPath: string;
   /** With its `?`, byte for byte as sent; empty when there is none. */
@@ -88,7 +88,7 @@ function readOriginForm(raw: string, authority: string | undefined): Target | De
   if (scanPath(path) === AMBIGUOUS) return new Denial("target_ambiguous", { note: "encoded dot segment" });
   if (ENCODED_TWICE.test(path))
     return new Denial("target_ambiguous", { note: "percent escape encoded twice" });
-  return new Target(path, decodePrintable(path), query, authority);
+  return new Target(path, matchForm(path), query, authority);
 }
 
 /** PLAIN: canonical as it is. PERCENT: has escapes, otherwise clean. Else why it is refused. */
@@ -137,7 +137,7 @@ function decodeUnreserved(path: string): string | Denial {
     }
     if (byte >= 0x80) isAscii = false;
     const char = String.fromCharCode(byte);
-    out += path.slice(from, i) + (UNRESERVED.test(char) ? char : `%${pair.toUpperCase()}`);
+    out += path.slice(from, i) + (UNRESERVED.test(char) ? char : `%${pair}`);
     from = i + 3;
   }
   out += path.slice(from);
@@ -160,6 +160,11 @@ const ENCODED_PRINTABLE = /%(2[1-46-9A-F]|[3-6][0-9A-F]|7[0-9A-E])/gi;
 
 function decodePrintable(text: string): string {
   return text.replace(ENCODED_PRINTABLE, (_, pair: string) => String.fromCharCode(Number.parseInt(pair, 16)));
+}
+
+/** Escapes that stay are equivalent in either case (RFC 3986 section 6.2.2.1); routes know one. */
+function matchForm(path: string): string {
+  return decodePrintable(path).replace(/%[0-9A-Fa-f]{2}/g, (escape) => escape.toUpperCase());
 }
 
 /** Does the text stand in path or query, percent-encoded or not? Only for text without `%`. */

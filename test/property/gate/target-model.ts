@@ -13,6 +13,8 @@ export interface Reading {
 interface Unit {
   readonly byte: number;
   readonly isEncoded: boolean;
+  /** As it stood in the request. */
+  readonly sent: string;
 }
 
 /** Undefined: refused. */
@@ -65,9 +67,9 @@ function unitsOf(segment: string): readonly Unit[] | undefined {
     if (segment[i] === "%") {
       const [high, low] = [hexValue(segment[i + 1]), hexValue(segment[i + 2])];
       if (high === undefined || low === undefined) return undefined;
-      units.push({ byte: high * 16 + low, isEncoded: true });
+      units.push({ byte: high * 16 + low, isEncoded: true, sent: segment.slice(i, i + 3) });
       i += 2;
-    } else if (code > 0x20 && code < 0x7f) units.push({ byte: code, isEncoded: false });
+    } else if (code > 0x20 && code < 0x7f) units.push({ byte: code, isEncoded: false, sent: charOf(code) });
     else return undefined;
   }
   return units;
@@ -102,12 +104,12 @@ function escaped(byte: number): string {
   return `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
 }
 
-/** RFC 3986 section 6.2.2: upper-case escapes, none for what needs none. */
-function forwarded({ byte, isEncoded }: Unit): string {
-  return isEncoded && !isUnreserved(byte) ? escaped(byte) : charOf(byte);
+/** RFC 3986 section 6.2.2.2: no escape for what needs none; the others are not touched. */
+function forwarded({ byte, sent }: Unit): string {
+  return isUnreserved(byte) ? charOf(byte) : sent;
 }
 
-/** Printable ASCII decoded; `%` would make new escapes. */
+/** Printable ASCII decoded, other escapes in upper case; a decoded `%` would make new escapes. */
 function matched({ byte, isEncoded }: Unit): string {
   const stays = byte <= 0x20 || byte >= 0x7f || charOf(byte) === "%";
   return isEncoded && stays ? escaped(byte) : charOf(byte);

@@ -100,11 +100,11 @@ test("no decoding, once or twice, makes a dot, an empty segment, a separator or 
   });
 });
 
-test("the path that is matched is the forwarded one with its printable ASCII decoded, once", () => {
+test("the path that is matched is the forwarded one with its printable ASCII decoded, once, and other escapes in upper case", () => {
   holdsForAccepted(({ path, matchPath }) => {
-    const decoded = path.replace(/%[0-9A-F]{2}/g, (escape) => {
+    const decoded = path.replace(/%[0-9A-Fa-f]{2}/g, (escape) => {
       const char = decodeOnce(escape);
-      return /^[!-~]$/.test(char) && char !== "%" ? char : escape;
+      return /^[!-~]$/.test(char) && char !== "%" ? char : escape.toUpperCase();
     });
     expect(matchPath).toBe(decoded);
   });

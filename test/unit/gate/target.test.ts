@@ -36,19 +36,22 @@ describe("a path that everybody reads alike", () => {
   });
 
   test.for<[raw: string, path: string, matchPath: string]>([
-    ["/a%3ab", "/a%3Ab", "/a:b"],
+    ["/a%3ab", "/a%3ab", "/a:b"],
     ["/a%40b%21", "/a%40b%21", "/a@b!"],
-    ["/%24%26%27%28%29%2a%2b%2c%3d", "/%24%26%27%28%29%2A%2B%2C%3D", "/$&'()*+,="],
-    ["/%22%3c%3e%5b%5d%5e%60%7b%7c%7d", "/%22%3C%3E%5B%5D%5E%60%7B%7C%7D", '/"<>[]^`{|}'],
+    ["/%24%26%27%28%29%2a%2b%2c%3d", "/%24%26%27%28%29%2a%2b%2c%3d", "/$&'()*+,="],
+    ["/%22%3c%3e%5b%5d%5e%60%7b%7c%7d", "/%22%3c%3e%5b%5d%5e%60%7b%7c%7d", '/"<>[]^`{|}'],
     ["/a%20b", "/a%20b", "/a%20b"],
-    ["/caf%c3%a9", "/caf%C3%A9", "/caf%C3%A9"],
+    ["/caf%c3%a9", "/caf%c3%a9", "/caf%C3%A9"],
     ["/100%25", "/100%25", "/100%25"],
     ["/100%25/x", "/100%25/x", "/100%25/x"],
     ["/%25g0%250", "/%25g0%250", "/%25g0%250"],
-    ["/%f0%9f%98%80", "/%F0%9F%98%80", "/%F0%9F%98%80"],
-  ])("%s: other escapes stay, in upper case; printable ones match decoded", ([raw, path, matchPath]) => {
-    expect(read(raw)).toMatchObject({ path, matchPath });
-  });
+    ["/%f0%9f%98%80", "/%f0%9f%98%80", "/%F0%9F%98%80"],
+  ])(
+    "%s: other escapes stay as sent; printable ones match decoded, the rest in upper case",
+    ([raw, path, matchPath]) => {
+      expect(read(raw)).toMatchObject({ path, matchPath });
+    },
+  );
 
   test("text between escapes is kept whole and in order", () => {
     expect(read("/ab%3Acd%61ef%20gh").path).toBe("/ab%3Acdaef%20gh");
