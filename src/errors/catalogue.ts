@@ -47,6 +47,7 @@ export const denialKinds = {
     400,
     "Bad request",
     "An upgrade request must be a WebSocket handshake without a body.",
+    { closes: true },
   ),
   transfer_coding_unsupported: refusal(
     501,

@@ -164,6 +164,7 @@ test("a refusal that leaves framing in doubt closes the connection; one that doe
     "framing_invalid",
     "host_invalid",
     "connection_invalid",
+    "upgrade_invalid",
     "transfer_coding_unsupported",
     "version_unsupported",
     "target_too_long",
