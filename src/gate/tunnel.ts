@@ -94,6 +94,9 @@ export class Tunnel implements Watched {
     const client = this.#client;
     if (client.writable) {
       client.end();
+      // Read on to its own end, or it could not be told from one that stays.
+      client.unpipe(this.#upstream);
+      client.resume();
       setTimeout(() => client.destroy(), FLUSH_MS).unref();
     } else {
       client.destroy();

@@ -23,6 +23,10 @@ import { mapUpstreamError } from "./upstream-error.ts";
 
 /** RFC 6455 section 1.3. */
 const ACCEPT_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+/** What a client may send before its handshake is answered; then it is not read on. */
+const EARLY_BYTES_MAX = 64 * 1024;
+/** How long a client has to take a relayed refusal and leave. */
+const LINGER_MS = 1000;
 
 export interface UpgradeContext extends Omit<RelayContext, "deny"> {
   /** Wall clock, for the Date header. */
@@ -39,8 +43,9 @@ export class Upgrade implements Dispatcher.DispatchHandler, Watched, Visitor {
   readonly #admitted: Admitted;
   readonly #req: IncomingMessage;
   readonly #socket: Duplex;
-  /** Bytes that the client sent behind its handshake; held until the tunnel is open. */
-  readonly #early: Buffer;
+  /** What the client sent behind its handshake; held until the tunnel is open. */
+  readonly #early: Buffer[];
+  #earlyBytes = 0;
   readonly #exchange: Exchange;
   readonly #context: UpgradeContext;
   #controller: Controller | undefined;
@@ -61,7 +66,7 @@ export class Upgrade implements Dispatcher.DispatchHandler, Watched, Visitor {
     this.#admitted = admitted;
     this.#req = req;
     this.#socket = socket;
-    this.#early = early;
+    this.#early = [early];
     this.#exchange = exchange;
     this.#context = context;
   }
@@ -69,15 +74,25 @@ export class Upgrade implements Dispatcher.DispatchHandler, Watched, Visitor {
   start(): void {
     const { upstream } = this.#admitted;
     this.#exchange.upstream = upstream.name;
-    if (!upstream.hasRoom) {
-      this.#context.denyRaw(this.#socket, this.#exchange, new Denial("upstream_busy"));
+    const refusal = upstream.hasRoom ? this.#stopping() : new Denial("upstream_busy");
+    if (refusal !== undefined) {
+      this.#context.denyRaw(this.#socket, this.#exchange, refusal);
       return;
     }
     this.#startedMs = this.#context.monotonic();
     this.#context.sweeper.add(this);
+    // Only who reads a socket learns that the other side is gone.
+    this.#socket.on("data", this.#onEarlyBytes);
+    this.#socket.once("end", this.#onClientClose);
     this.#socket.once("close", this.#onClientClose);
     upstream.queue(this);
   }
+
+  #onEarlyBytes = (chunk: Buffer): void => {
+    this.#early.push(chunk);
+    this.#earlyBytes += chunk.length;
+    if (this.#earlyBytes >= EARLY_BYTES_MAX) this.#socket.pause();
+  };
 
   enter(): void {
     const { target, upstream } = this.#admitted;
@@ -100,9 +115,13 @@ export class Upgrade implements Dispatcher.DispatchHandler, Watched, Visitor {
   }
 
   onRequestUpgrade(controller: Controller, status: number, _headers: unknown, upstreamSocket: Duplex): void {
-    if (this.#isDone || status !== 101 || !this.#isAccepted(controller.rawHeaders ?? [])) {
+    const refusal =
+      status !== 101 || !this.#isAccepted(controller.rawHeaders ?? [])
+        ? new Denial("upstream_failed", { note: "handshake answer is not valid" })
+        : this.#stopping();
+    if (this.#isDone || refusal !== undefined) {
       upstreamSocket.destroy();
-      if (!this.#isDone) this.#fail(new Denial("upstream_failed", { note: "handshake answer is not valid" }));
+      if (!this.#isDone && refusal !== undefined) this.#fail(refusal);
       return;
     }
     this.#release();
@@ -113,7 +132,7 @@ export class Upgrade implements Dispatcher.DispatchHandler, Watched, Visitor {
     let head = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n";
     for (let i = 0; i + 1 < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
     this.#socket.write(Buffer.from(`${head}X-Request-Id: ${this.#exchange.id}\r\n\r\n`, "latin1"));
-    if (this.#early.length > 0) upstreamSocket.write(this.#early);
+    for (const chunk of this.#early) upstreamSocket.write(chunk);
     new Tunnel(this.#socket, upstreamSocket, this.#admitted, this.#exchange, this.#context).start();
   }
 
@@ -151,7 +170,11 @@ export class Upgrade implements Dispatcher.DispatchHandler, Watched, Visitor {
   onResponseEnd(): void {
     if (this.#isDone) return;
     this.#release();
-    this.#socket.end();
+    const socket = this.#socket;
+    socket.end();
+    // Bytes left unread would make the kernel throw the refusal away.
+    socket.resume();
+    setTimeout(() => socket.destroy(), LINGER_MS).unref();
     this.#context.finished(this.#exchange);
   }
 
@@ -167,9 +190,21 @@ export class Upgrade implements Dispatcher.DispatchHandler, Watched, Visitor {
   }
 
   check(nowMs: number): void {
+    const stopping = this.#stopping();
+    if (stopping !== undefined) {
+      this.#fail(stopping);
+      return;
+    }
     if (nowMs - this.#startedMs <= this.#admitted.upstream.headersTimeoutMs) return;
     this.#exchange.upstreamError = "timeout";
     this.#fail(new Denial("upstream_timeout", { note: "handshake was not answered" }));
+  }
+
+  /** A gate that stops opens no tunnel: nobody would be there to end it. */
+  #stopping(): Denial | undefined {
+    return this.#context.isDraining()
+      ? new Denial("overloaded", { note: "the gate is stopping" })
+      : undefined;
   }
 
   #onClientClose = (): void => {
@@ -177,6 +212,7 @@ export class Upgrade implements Dispatcher.DispatchHandler, Watched, Visitor {
     this.#exchange.aborted = true;
     if (this.#exchange.status === 0) this.#exchange.status = 499;
     this.#release();
+    this.#socket.destroy();
     this.#controller?.abort(new Error("client gone"));
     this.#context.finished(this.#exchange);
   };
@@ -197,6 +233,9 @@ export class Upgrade implements Dispatcher.DispatchHandler, Watched, Visitor {
     this.#isDone = true;
     if (!this.#isPending) this.#admitted.upstream.leave(this);
     this.#context.sweeper.delete(this);
+    this.#socket.off("data", this.#onEarlyBytes);
+    this.#socket.off("end", this.#onClientClose);
     this.#socket.off("close", this.#onClientClose);
+    this.#socket.pause();
   }
 }
