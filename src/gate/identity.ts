@@ -59,12 +59,13 @@ export function compileKey(
 function renderIdentity(record: KeyRecord, names: IdentityNames): string[] {
   const headers: string[] = [];
   const add = (name: string | null, value: string | undefined): void => {
-    if (name !== null && value !== undefined && value !== "") headers.push(name, value);
+    if (name !== null && value !== undefined) headers.push(name, value);
   };
   add(names.organization, record.organization.id);
   add(names.project, record.project?.id);
   add(names.environment, record.environment);
   add(names.key, record.id);
+  // An empty list is said, not left out: a backend may read absence as "all folders".
   add(names.folders, record.folders?.join(","));
   add(names.scopes, record.scopes.join(" "));
   return headers;
