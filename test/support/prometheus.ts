@@ -1,9 +1,7 @@
 /** A real Prometheus that scrapes what a test tells it to, and promtool's opinion of a metrics page. */
-import { createServer } from "node:net";
-import { once } from "node:events";
 import { stringify } from "yaml";
 import { type Child, runChild, startChild } from "./child.ts";
-import { portOf } from "./listening.ts";
+import { freePort } from "./listening.ts";
 import type { TempFolder } from "./temp-folder.ts";
 import { waitFor } from "./wait-for.ts";
 
@@ -57,15 +55,6 @@ export async function startPrometheus({ program, target, folder }: PrometheusOpt
       if (attempt === START_ATTEMPTS) throw error;
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const port = portOf(server);
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 async function waitUntilReady(child: Child, port: number): Promise<void> {
