@@ -70,7 +70,7 @@ const protectedNames: readonly string[] = [IDENTITY, HOP, OVERRIDE, OTHER, FORWA
 const PROTECTED = new Set([...protectedNames, "sec-websocket-key", "sec-websocket-version"]);
 const PLAIN = ["accept", "cookie", "referer", "x-foo", "x_foo", "x-real-ip", "content-type", "a.b", "origin"];
 
-const fold = (name: string): string => name.toLowerCase().replaceAll("_", "-");
+const fold = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]/g, "-");
 const isPlain = (name: string): boolean =>
   !PROTECTED.has(fold(name)) && !/^x-(envoy|forwarded)-/.test(fold(name));
 
@@ -82,8 +82,9 @@ const spelled = (name: fc.Arbitrary<string>): fc.Arbitrary<string> =>
     .tuple(name, fc.array(fc.nat(5), { minLength: NAME_LENGTH_MAX, maxLength: NAME_LENGTH_MAX }))
     .map(([text, turns]) =>
       text.replaceAll(/./g, (char, at: number) => {
-        if (turns[at] === 0 && char === "-") return "_";
-        return (turns[at] ?? 0) % 2 === 0 ? char.toUpperCase() : char;
+        const turn = turns[at] ?? 0;
+        if (char === "-") return "_.~---".charAt(turn);
+        return turn % 2 === 0 ? char.toUpperCase() : char;
       }),
     );
 

@@ -125,15 +125,15 @@ describe("set or clear: a fact that the key lacks has no header, also when the c
     expect(valuesOf(headers, "X-Scopes")).toEqual(["read *"]);
   });
 
-  test("an empty list is no header", () => {
+  test("an empty list is said, not left out: absence could be read as all of them", () => {
     const config = { identity: { folders: "X-Folder-Ids", scopes: "X-Scopes" } };
     const headers = outgoing(claims, {
       config,
       key: { folders: [], scopes: [] },
       request: { target: "/open/x" },
     });
-    expect(valuesOf(headers, "X-Folder-Ids")).toEqual([]);
-    expect(valuesOf(headers, "X-Scopes")).toEqual([]);
+    expect(valuesOf(headers, "X-Folder-Ids")).toEqual([""]);
+    expect(valuesOf(headers, "X-Scopes")).toEqual([""]);
   });
 
   test("a header that the config renamed is removed under both names", () => {
@@ -346,6 +346,18 @@ test("a WebSocket handshake keeps its key and version; an ordinary request has n
   expect(valuesOf(handshake, "Sec-WebSocket-Key")).toEqual(["dGhlIHNhbXBsZSBub25jZQ=="]);
   expect(valuesOf(handshake, "Sec-WebSocket-Version")).toEqual(["13"]);
   expect(valuesOf(handshake, "Upgrade")).toEqual([]);
+  const whole = outgoing([
+    "Accept",
+    "a",
+    "Connection",
+    "Upgrade",
+    "Upgrade",
+    "websocket",
+    "Max-Forwards",
+    "5",
+    ...fields,
+  ]);
+  expect(pairsOf(whole).slice(1, 5)).toEqual([["Accept", "a"], ["Max-Forwards", "4"], ...pairsOf(fields)]);
   const ordinary = outgoing(fields);
   expect(valuesOf(ordinary, "Sec-WebSocket-Key")).toEqual([]);
   expect(valuesOf(ordinary, "Sec-WebSocket-Version")).toEqual([]);
