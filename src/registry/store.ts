@@ -128,6 +128,23 @@ export class StoreConflict extends Error {
   }
 }
 
+/** Thrown for a page cursor that no list of this store gave out. */
+export class InvalidPage extends Error {
+  constructor() {
+    super("not a cursor of this list");
+  }
+}
+
+/** Thrown when an answer would hold more than anybody can use: ask for less, or in larger steps. */
+export class ResultTooLarge extends Error {}
+
+export interface KeyWrite {
+  readonly record: KeyRecord;
+  /** Guards the write: `new` must not exist, a record must still be exactly that. */
+  readonly expected: "new" | KeyRecord;
+  readonly op: KeyChangeRow["op"];
+}
+
 export interface Store {
   /** Brings the schema up to date; refuses a newer one than it knows. */
   migrate(): Promise<void>;
@@ -139,8 +156,8 @@ export interface Store {
   /** Makes every gate start over; after a restore from a backup. */
   renewEpoch(): Promise<Cursor>;
   /**
-   * Every key as of one revision, in batches; consistent however long the reader takes. There is at
-   * least one batch, also when there are no keys.
+   * Every key as of one revision, in the order of their ids, in batches; consistent however long the
+   * reader takes. There is at least one batch, also when there are no keys.
    */
   snapshot(): AsyncIterable<{
     readonly cursor: Cursor;
@@ -170,17 +187,16 @@ export interface Store {
   /** How many keys stand where, for metrics; every status is there. */
   countKeys(nowMs: number): Promise<Readonly<Record<KeyStatus, number>>>;
   /**
-   * Writes keys (new or changed) as one transaction with their change rows and audit rows.
-   * `expected` guards each: `new` must not exist, a record must still be exactly that.
+   * Writes keys (new or changed) as one transaction with their change rows and audit rows: at most
+   * 10,000, each with the next revision, in the given order. Organizations and projects that are
+   * named for the first time are made. Throws StoreConflict, and writes nothing, where a guard fails,
+   * a digest or a project belongs to somebody else, or a write would undo or move a revocation.
    * @param idempotent finishes a reservation in the same transaction, so that no crash in between
-   *   can make a second key
+   *   can make a second key; a StoreConflict of kind `state` when the reservation has lapsed
+   * @returns the cursor after the last of them
    */
   writeKeys(
-    writes: readonly {
-      readonly record: KeyRecord;
-      readonly expected: "new" | KeyRecord;
-      readonly op: "upsert" | "revoke";
-    }[],
+    writes: readonly KeyWrite[],
     audit: readonly NewAuditEntry[],
     nowMs: number,
     idempotent?: { readonly key: string; readonly answer: IdempotentAnswer },
@@ -210,12 +226,22 @@ export interface Store {
   listTokens(): Promise<readonly TokenRecord[]>;
   revokeToken(id: string, audit: NewAuditEntry, nowMs: number): Promise<boolean>;
 
-  /** @returns false when this (gate, boot, seq) was counted before */
+  /**
+   * Counts a batch in the minute of its middle, or now when a gate's clock cannot be believed.
+   * @returns false when this (gate, boot, seq) was counted before
+   */
   addUsage(batch: UsageBatch, nowMs: number): Promise<boolean>;
+  /**
+   * From the start of the step that `from` lies in up to and without `to`, ordered by time and group;
+   * steps without use are absent. What has been rolled up shows at the start of its hour or day.
+   */
   usage(query: UsageQuery): Promise<readonly UsagePoint[]>;
   /** Last use per key, RFC 3339; keys that were never used are absent. */
   lastUsed(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
-  /** Rolls minutes older than a day into hours, hours older than 90 days into days. */
+  /**
+   * Rolls minutes older than a day into hours, hours older than 90 days into days, and forgets what
+   * has served: numbers of old batches, lapsed answers, gates that were silent for a week.
+   */
   rollUpUsage(nowMs: number): Promise<void>;
   /** Deletes usage and audit rows from before these moments (retention). */
   forget(before: { readonly usageMs: number; readonly auditMs: number }): Promise<void>;
@@ -237,6 +263,7 @@ export interface Store {
     fingerprint: string,
     nowMs: number,
   ): Promise<IdempotentAnswer | "in_progress" | undefined>;
+  /** For requests that write no keys; those that do hand their answer to `writeKeys`. */
   finishIdempotent(key: string, answer: IdempotentAnswer): Promise<void>;
   /** The request failed: a repeat may try again. An answer that was stored already stays. */
   abandonIdempotent(key: string): Promise<void>;

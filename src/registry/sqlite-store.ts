@@ -1,0 +1,212 @@
+/**
+ * The store in one SQLite file, for a registry on one machine. The driver is synchronous: a transaction
+ * runs from BEGIN to COMMIT without anything between, and is on disk when its promise resolves.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import { type DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { LRUCache } from "lru-cache";
+import { type RandomBytes, systemRandom } from "../base/random.ts";
+import { migrateSchema } from "./migrations/migration.ts";
+import { sqliteMigrations } from "./migrations/sqlite.ts";
+import { newEpoch, startEpoch } from "./sql/changes.ts";
+import type { DatabaseView, SqlDatabase, WriteOptions } from "./sql/database.ts";
+import { sqlStore } from "./sql/sql-store.ts";
+import { COUNT_MAX, type Dialect, type Row, select, type Statement, type Work } from "./sql/work.ts";
+import { copyDatabase, openDatabase, openView } from "./sqlite-file.ts";
+import type { Store } from "./store.ts";
+
+export interface SqliteStoreOptions {
+  readonly random?: RandomBytes;
+}
+
+/** @param path of the file, or `:memory:` */
+export function openSqliteStore(path: string, { random = systemRandom }: SqliteStoreOptions = {}): Store {
+  return sqlStore(new SqliteDatabase(path, random), random);
+}
+
+const sqliteDialect: Dialect = {
+  anyOf: (column, param) => `${column} IN (SELECT value FROM json_each(${param}))`,
+  contains: (column, param) => `instr(${column}, ${param}) > 0`,
+  items(param, columns) {
+    const fields = Object.keys(columns).map((name) => `value ->> '$.${name}' AS ${name}`);
+    return `(SELECT ${fields.join(", ")} FROM json_each(${param})) AS item`;
+  },
+  least: (a, b) => `MIN(${a}, ${b})`,
+  // TOTAL is a float and cannot overflow, as SUM can.
+  sum: (column) => `CAST(MIN(TOTAL(${column}), ${COUNT_MAX}) AS INTEGER)`,
+};
+
+/** How often another process's commits are looked for, while somebody wants to know. */
+const WATCH_MS = 200;
+
+/** Another process is writing: how long to try, and how long to leave the event loop alone between. */
+const BUSY_MS_MAX = 10_000;
+const BUSY_PAUSE_MS = 5;
+
+class SqliteDatabase implements SqlDatabase {
+  readonly dialect = sqliteDialect;
+  readonly #path: string;
+  readonly #random: RandomBytes;
+  readonly #connection: Connection;
+  readonly #listeners = new Set<() => void>();
+  #watch: NodeJS.Timeout | undefined;
+
+  constructor(path: string, random: RandomBytes) {
+    this.#path = path;
+    this.#random = random;
+    this.#connection = new Connection(openDatabase(path));
+  }
+
+  async migrate(): Promise<void> {
+    const epoch = newEpoch(this.#random);
+    await this.write(function* () {
+      yield* migrateSchema(sqliteMigrations, epoch);
+      const [copy] = yield* select("SELECT 1 FROM meta WHERE is_copy = 1");
+      // A restored backup went another way than the gates have seen: they must start over.
+      if (copy !== undefined) yield* startEpoch(epoch);
+    });
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#watch);
+    this.#listeners.clear();
+    this.#connection.close();
+  }
+
+  readonly read = async <T>(work: () => Work<T>): Promise<T> => this.#connection.run(work());
+
+  readonly write = async <T>(work: () => Work<T>, { isAnnounced }: WriteOptions = {}): Promise<T> => {
+    const result = await whenFree(() => this.#connection.transaction("IMMEDIATE", work));
+    if (isAnnounced === true) this.#announce();
+    return result;
+  };
+
+  async openView(): Promise<DatabaseView> {
+    const view = new Connection(openView(this.#path, this.#connection.database));
+    // The first read fixes what this transaction sees.
+    view.exec("BEGIN");
+    return {
+      read: async (work) => view.run(work()),
+      async [Symbol.asyncDispose]() {
+        view.close();
+      },
+    };
+  }
+
+  onHint(listener: () => void): () => void {
+    // Each call is a subscription of its own, also of one and the same function.
+    const subscription = (): void => listener();
+    this.#listeners.add(subscription);
+    this.#watch ??= this.#watchOthers();
+    return () => {
+      this.#listeners.delete(subscription);
+      if (this.#listeners.size > 0) return;
+      clearInterval(this.#watch);
+      this.#watch = undefined;
+    };
+  }
+
+  backup(file: string): Promise<void> {
+    return copyDatabase(this.#path, this.#connection.database, file);
+  }
+
+  #announce(): void {
+    for (const listener of this.#listeners) queueMicrotask(listener);
+  }
+
+  /** The command line, say, may write to the same file. */
+  #watchOthers(): NodeJS.Timeout {
+    let seen: unknown;
+    return setInterval(() => {
+      const version = this.#versionIfAny();
+      if (version !== seen) this.#announce();
+      seen = version;
+    }, WATCH_MS).unref();
+  }
+
+  /** A database that cannot be read is the reader's to notice, not this timer's. */
+  #versionIfAny(): unknown {
+    try {
+      return this.#connection.dataVersion();
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+const STATEMENTS_MAX = 200;
+
+/** A connection that runs work to its end, statement by statement. */
+class Connection {
+  readonly database: DatabaseSync;
+  readonly #statements = new LRUCache<string, StatementSync>({ max: STATEMENTS_MAX });
+
+  constructor(database: DatabaseSync) {
+    this.database = database;
+  }
+
+  run<T>(work: Work<T>): T {
+    let step = work.next();
+    while (step.done !== true) step = work.next(this.#rowsOf(step.value));
+    return step.value;
+  }
+
+  transaction<T>(kind: "IMMEDIATE", work: () => Work<T>): T {
+    this.exec(`BEGIN ${kind}`);
+    try {
+      const result = this.run(work());
+      this.exec("COMMIT");
+      return result;
+    } catch (error) {
+      // A full disk, among others, has rolled back already.
+      if (this.database.isTransaction) this.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  exec(sql: string): void {
+    this.database.exec(sql);
+  }
+
+  /** Changes whenever another connection has committed. */
+  dataVersion(): unknown {
+    return this.#rowsOf({ sql: "PRAGMA data_version", params: [] })[0]?.["data_version"];
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.database.close();
+  }
+
+  #rowsOf({ sql, params }: Statement): readonly Row[] {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      // `$1` would be a name to SQLite, `?1` is a place.
+      statement = this.database.prepare(sql.replaceAll(/\$(?=\d)/g, "?"));
+      this.#statements.set(sql, statement);
+    }
+    return statement.all(...params.map(bound));
+  }
+}
+
+function bound(value: Statement["params"][number]): SQLInputValue {
+  return typeof value === "object" && value !== null ? JSON.stringify(value) : value;
+}
+
+const SQLITE_BUSY = 5;
+
+/** Repeats what found the file locked by another process, and lets the event loop go on meanwhile. */
+async function whenFree<T>(attempt: () => T): Promise<T> {
+  for (let waitedMs = 0; ; waitedMs += BUSY_PAUSE_MS) {
+    try {
+      return attempt();
+    } catch (error) {
+      if (!isBusy(error) || waitedMs >= BUSY_MS_MAX) throw error;
+      await delay(BUSY_PAUSE_MS);
+    }
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY;
+}
