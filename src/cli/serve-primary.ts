@@ -73,6 +73,10 @@ export class PrimaryGate {
     this.#pool.reload();
   }
 
+  kill(): void {
+    this.#pool.kill();
+  }
+
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#log.info("stopping", { workers: this.#pool.listening });

@@ -28,7 +28,10 @@ export async function serveAsWorker(configFile: string, io: CommandIo): Promise<
   process.on("SIGINT", () => {}).on("SIGHUP", () => {});
   process.on("disconnect", end);
   tell({ kind: "listening", url: gate.proxyUrl });
-  return await stopped;
+  const code = await stopped;
+  // The channel to the primary would keep the process alive.
+  if (process.connected) process.disconnect();
+  return code;
 }
 
 /** Resolves with the exit code. */

@@ -29,6 +29,8 @@ export async function run(args: readonly string[], io: CommandIo): Promise<numbe
 interface Served {
   reload(reason: string): unknown;
   close(): Promise<void>;
+  /** Ends the processes that serve, at once. */
+  kill?(): void;
 }
 
 async function untilStopped(served: Served): Promise<number> {
@@ -37,8 +39,9 @@ async function untilStopped(served: Served): Promise<number> {
   let isStopping = false;
   const onTerminate = (): void => {
     if (isStopping) {
-      stop(EXIT_FAILURE);
-      return;
+      served.kill?.();
+      // Whatever is still open would keep the process alive until its grace is over.
+      process.exit(EXIT_FAILURE);
     }
     isStopping = true;
     served.close().then(
