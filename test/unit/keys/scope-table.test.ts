@@ -90,6 +90,8 @@ describe("more scopes than a word has bits", () => {
 
   test("a scope asked for by several routes is one bit", () => {
     expect(new ScopeTable([...names(32), ...names(32)], NONE).words).toBe(1);
+    const repeated = new ScopeTable(["a", "a", "b", "a", "c", "b"], NONE);
+    for (const scope of ["a", "b", "c"]) expect(heldOf(repeated, ["a", "b", "c"], [scope])).toEqual([scope]);
   });
 });
 
