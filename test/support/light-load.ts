@@ -6,6 +6,8 @@ export interface LoadResult {
   readonly requests: number;
   /** What was not a 200, in words. */
   readonly failures: readonly string[];
+  /** Of the slowest request. */
+  readonly longestMs: number;
 }
 
 export interface LightLoad extends AsyncDisposable {
@@ -19,15 +21,18 @@ export function startLightLoad(url: string, asked: Asked): LightLoad {
   const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
   const failures: string[] = [];
   let requests = 0;
+  let longestMs = 0;
   const stopping = new AbortController();
   const client = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
+      const startedMs = performance.now();
       try {
         const { status, text } = await ask(url, { ...asked, agent });
         if (status !== 200) failures.push(`${status} ${text}`);
       } catch (error) {
         failures.push(String(error));
       }
+      longestMs = Math.max(longestMs, performance.now() - startedMs);
       requests++;
     }
   };
@@ -36,7 +41,7 @@ export function startLightLoad(url: string, asked: Asked): LightLoad {
     stopping.abort();
     await Promise.all(clients);
     agent.destroy();
-    return { requests, failures };
+    return { requests, failures, longestMs };
   };
   return {
     get requests() {
