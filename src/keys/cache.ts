@@ -51,6 +51,13 @@ export function isUnavailable(answer: KeyAnswer): answer is Unavailable {
   return typeof answer === "object" && "kind" in answer;
 }
 
+/** A key and when its source said that it is so: its age counts from there. */
+interface Entry {
+  readonly key: CompiledKey;
+  /** `Clock.monotonic()` */
+  readonly confirmedMs: number;
+}
+
 /** One question to the source and everybody who waits for it. */
 interface Flight {
   promise: Promise<KeyAnswer>;
@@ -68,7 +75,7 @@ export class KeyCache {
   readonly #compile: CompileKey;
   readonly #clock: Clock;
   readonly #options: KeyCacheOptions;
-  readonly #keys: LRUCache<Digest, CompiledKey>;
+  readonly #keys: LRUCache<Digest, Entry>;
   readonly #unknown: LRUCache<Digest, true>;
   readonly #flights = new Map<Digest, Flight>();
   readonly #remembersUnknown: boolean;
@@ -95,7 +102,7 @@ export class KeyCache {
       ...lruOptions(clock, options.keysMax, options.ttlMs),
       // A stale key stays in its slot: it is what is served while the source is unavailable.
       noDeleteOnStaleGet: true,
-      dispose: (_key, _digest, reason) => {
+      dispose: (_entry, _digest, reason) => {
         if (reason === "evict") stats.evictions.positive++;
       },
     });
@@ -112,10 +119,10 @@ export class KeyCache {
 
   /** Synchronous whenever the digest is cached or the source answers at once. Never rejects. */
   resolve(digest: Digest): KeyAnswer | Promise<KeyAnswer> {
-    const key = this.#keys.get(digest);
-    if (key !== undefined) {
+    const entry = this.#keys.get(digest);
+    if (entry !== undefined) {
       this.stats.hits.positive++;
-      return key;
+      return entry.key;
     }
     if (this.#unknown.get(digest) === true) {
       this.stats.hits.negative++;
@@ -133,8 +140,8 @@ export class KeyCache {
   }
 
   /** The keys held now, fresh ones only; for metrics about single keys. */
-  keys(): Iterable<CompiledKey> {
-    return this.#keys.values();
+  *keys(): Iterable<CompiledKey> {
+    for (const { key } of this.#keys.values()) yield key;
   }
 
   /** Stops following the source. The cache must not be asked afterwards. */
@@ -189,7 +196,8 @@ export class KeyCache {
       this.stats.misses.negative += waiting;
       // A key that has been removed must not come back as stale.
       this.#keys.delete(digest);
-      if (this.#remembersUnknown) this.#unknown.set(digest, true);
+      const ttlMs = Math.min(this.#options.negativeTtlMs, resolution.ttlMs ?? Infinity);
+      if (this.#remembersUnknown && ttlMs >= 1) this.#unknown.set(digest, true, { ttl: ttlMs });
       return "unknown";
     }
     let key: CompiledKey;
@@ -203,7 +211,8 @@ export class KeyCache {
       );
     }
     this.stats.misses.positive += waiting;
-    this.#keys.set(digest, key);
+    const ttl = Math.max(1, Math.min(this.#options.ttlMs, resolution.ttlMs ?? Infinity));
+    this.#keys.set(digest, { key, confirmedMs: this.#clock.monotonic() }, { ttl });
     return key;
   }
 
@@ -211,10 +220,10 @@ export class KeyCache {
     this.stats.unavailable += waiting;
     const stale = this.#keys.peek(digest, { allowStale: true });
     if (stale === undefined) return why;
-    const ageMs = this.#options.ttlMs - this.#keys.getRemainingTTL(digest);
-    if (ageMs > this.#options.maxStaleMs || this.#clock.now() >= stale.expiresAtMs) return why;
+    const ageMs = this.#clock.monotonic() - stale.confirmedMs;
+    if (ageMs > this.#options.maxStaleMs || this.#clock.now() >= stale.key.expiresAtMs) return why;
     this.stats.staleServed += waiting;
-    return stale;
+    return stale.key;
   }
 
   #forget(change: KeyChange): void {

@@ -13,9 +13,14 @@ export interface Unavailable {
   readonly note: string;
 }
 
+/** A source may say how long its answer holds; the cache forgets it no later than it would anyway. */
+interface Lifetime {
+  readonly ttlMs?: number;
+}
+
 export type Resolution =
-  | { readonly kind: "found"; readonly record: KeyRecord }
-  | { readonly kind: "unknown" }
+  | ({ readonly kind: "found"; readonly record: KeyRecord } & Lifetime)
+  | ({ readonly kind: "unknown" } & Lifetime)
   | Unavailable;
 
 /** `reset`: anything may have changed. `changed`: this key was made, altered, revoked or removed. */
