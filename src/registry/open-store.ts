@@ -25,7 +25,8 @@ export async function openStore(url: string, options: OpenStoreOptions = {}): Pr
   if (scheme === "sqlite") return openSqliteStore(sqlitePath(url), options);
   if (scheme !== "postgres" && scheme !== "postgresql")
     throw new Error(`a store is sqlite:… or postgres://…, not ${scheme}:…`);
-  throw new Error("PostgreSQL: not yet");
+  const { openPostgresStore } = await import("./postgres-store.ts");
+  return openPostgresStore(url, options);
 }
 
 /** `sqlite:file.db`, `sqlite:/path/file.db`, `sqlite:///path/file.db`, `sqlite::memory:` */

@@ -1,7 +1,7 @@
 /** Who did what. Rows are added in the transaction of what they tell, and go only when they are too old. */
 import type { Actor, AuditEntry, NewAuditEntry, Page } from "../store.ts";
 import { pageOf, placeOf, rowsToRead, type PageRequest } from "./page.ts";
-import { Conditions, type Dialect, select, type Work } from "./work.ts";
+import { Conditions, type Dialect, itemsOf, select, type Work } from "./work.ts";
 
 interface AuditRow {
   readonly id: number;
@@ -42,7 +42,7 @@ export function* addAudit(dialect: Dialect, entries: readonly NewAuditEntry[], n
   }));
   yield* select(
     `INSERT INTO audit (${names}) SELECT ${names} FROM ${dialect.items("$1", COLUMNS)}`,
-    JSON.stringify(rows),
+    itemsOf(rows),
   );
 }
 

@@ -3,7 +3,7 @@ import { type RandomBytes, randomBase62 } from "../../base/random.ts";
 import type { KeyRecord } from "../../keys/record.ts";
 import type { Cursor } from "../../keys/wire.ts";
 import type { KeyChangeRow } from "../store.ts";
-import { type Dialect, select, type Work } from "./work.ts";
+import { type Dialect, itemsOf, select, type Work } from "./work.ts";
 
 const EPOCH_LENGTH = 16;
 
@@ -57,7 +57,7 @@ export function* logChanges(dialect: Dialect, changes: readonly LoggedChange[], 
   const items = dialect.items("$1", { rev: "bigint", op: "text", key_id: "text", record: "text" });
   yield* select(
     `INSERT INTO changes (rev, op, key_id, record) SELECT rev, op, key_id, record FROM ${items}`,
-    JSON.stringify(rows),
+    itemsOf(rows),
   );
 }
 

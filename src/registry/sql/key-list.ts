@@ -18,7 +18,8 @@ export function* listKeys(
   conditions.equal("environment", filter.environment);
   if (filter.status === "revoked") conditions.add(statusIs("revoked", ""));
   else if (filter.status !== undefined) conditions.add(statusIs(filter.status, conditions.param(nowMs)));
-  if (filter.search !== undefined) addSearch(conditions, dialect, filter.search);
+  if (filter.search !== undefined)
+    conditions.add(dialect.contains("search", conditions.param(searchText(filter.search))));
   const place = placeOf(page, "number", "string");
   if (place !== undefined)
     conditions.add(`(created_ms, id) < (${place.map((value) => conditions.param(value)).join(", ")})`);
@@ -62,10 +63,4 @@ function statusIs(status: KeyStatus, now: string): string {
   if (status === "not_yet_valid") return `${isUnended} AND not_before_ms > ${now}`;
   const isBegun = `${isUnended} AND (not_before_ms IS NULL OR not_before_ms <= ${now})`;
   return `${isBegun} AND rotated_ms IS ${status === "rotating" ? "NOT " : ""}NULL`;
-}
-
-function addSearch(conditions: Conditions, dialect: Dialect, search: string): void {
-  // No name holds a NUL, and PostgreSQL does not take one.
-  if (search.includes("\0")) conditions.add("1 = 0");
-  else conditions.add(dialect.contains("search", conditions.param(searchText(search))));
 }

@@ -11,7 +11,7 @@ import { addAudit } from "./audit.ts";
 import { logChanges, takeRevisions } from "./changes.ts";
 import { answerReserved } from "./idempotency.ts";
 import { ensureOwners } from "./owners.ts";
-import { type Dialect, select, type Work } from "./work.ts";
+import { type Dialect, itemsOf, select, type Work } from "./work.ts";
 
 /** Of one transaction; more would hold the other writers up for too long. */
 const WRITES_MAX = 10_000;
@@ -115,7 +115,7 @@ function* upsertRecords(dialect: Dialect, records: readonly KeyRecord[]): Work<v
     `INSERT INTO keys (${names.join(", ")}) SELECT ${names.join(", ")}
      FROM ${dialect.items("$1", COLUMNS)} WHERE true
      ON CONFLICT (id) DO UPDATE SET ${updates.join(", ")}`,
-    JSON.stringify(records.map(rowOf)),
+    itemsOf(records.map(rowOf)),
   );
 }
 

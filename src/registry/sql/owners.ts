@@ -4,7 +4,7 @@ import type { KeyRecord } from "../../keys/record.ts";
 import { type NewAuditEntry, type Organization, type Page, type Project, StoreConflict } from "../store.ts";
 import { addAudit } from "./audit.ts";
 import { pageOf, placeOf, rowsToRead, type PageRequest } from "./page.ts";
-import { Conditions, type Dialect, select, type Work } from "./work.ts";
+import { Conditions, type Dialect, itemsOf, select, type Work } from "./work.ts";
 
 interface OrganizationRow {
   readonly id: string;
@@ -46,7 +46,7 @@ export function* ensureOwners(dialect: Dialect, records: readonly KeyRecord[], n
      FROM ${dialect.items("$1", columns)} WHERE true
      ON CONFLICT (id) DO UPDATE SET name = excluded.name
        WHERE organizations.name IS NULL AND excluded.name IS NOT NULL`,
-    JSON.stringify([...organizations.values()]),
+    itemsOf([...organizations.values()]),
   );
   if (projects.size > 0) yield* ensureProjects(dialect, projects);
 }
@@ -59,7 +59,7 @@ function* ensureProjects(dialect: Dialect, projects: ReadonlyMap<string, NewProj
      ON CONFLICT (id) DO UPDATE SET name = excluded.name
        WHERE projects.name IS NULL AND excluded.name IS NOT NULL
          AND projects.organization = excluded.organization`,
-    JSON.stringify([...projects.values()]),
+    itemsOf([...projects.values()]),
   );
   const rows = yield* select<{ readonly id: string; readonly organization: string }>(
     `SELECT id, organization FROM projects WHERE ${dialect.anyOf("id", "$1")}`,

@@ -62,6 +62,5 @@ function parsePlace(text: string): readonly unknown[] | undefined {
 
 function isValue(value: unknown, kind: "string" | "number" | undefined): boolean {
   if (kind === "number") return Number.isSafeInteger(value);
-  // PostgreSQL refuses NUL in a text.
-  return typeof value === "string" && !value.includes("\0");
+  return typeof value === "string";
 }

@@ -4,7 +4,7 @@
  */
 import type { UsageBatch, UsageItem } from "../../keys/wire.ts";
 import { batchIsNew } from "./usage-batches.ts";
-import { COUNT_MAX, type Dialect, select, type Work } from "./work.ts";
+import { COUNT_MAX, type Dialect, itemsOf, select, type Work } from "./work.ts";
 
 export const MINUTE_MS = 60_000;
 export const HOUR_MS = 3_600_000;
@@ -129,7 +129,7 @@ function* addCounters(
   yield* select(
     `INSERT INTO usage (${names}) SELECT ${names} FROM ${dialect.items("$1", columns)} WHERE true
      ON CONFLICT (step_ms, at_ms, key_id) DO UPDATE SET ${addition(dialect, "usage", COUNTERS)}`,
-    JSON.stringify(rows),
+    itemsOf(rows),
   );
 }
 
@@ -149,7 +149,7 @@ function* addDenials(
     `INSERT INTO usage_denied (${names}) SELECT ${names} FROM ${dialect.items("$1", columns)} WHERE true
      ON CONFLICT (step_ms, at_ms, key_id, reason)
        DO UPDATE SET ${addition(dialect, "usage_denied", ["denied"])}`,
-    JSON.stringify(rows),
+    itemsOf(rows),
   );
 }
 
@@ -161,7 +161,7 @@ function* touchKeys(
   yield* select(
     `INSERT INTO last_used (key_id, at_ms) SELECT key_id, at_ms FROM ${items} WHERE true
      ON CONFLICT (key_id) DO UPDATE SET at_ms = excluded.at_ms WHERE excluded.at_ms > last_used.at_ms`,
-    JSON.stringify(rows),
+    itemsOf(rows),
   );
 }
 

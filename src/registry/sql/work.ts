@@ -23,6 +23,16 @@ export function* select<R extends object>(sql: string, ...params: readonly SqlVa
   return (yield { sql, params }) as readonly R[];
 }
 
+/**
+ * Rows as the parameter of `Dialect.items`. PostgreSQL holds neither NUL nor half a surrogate pair, and
+ * one such character that a client sent must not make a whole batch unwritable.
+ */
+export function itemsOf(rows: readonly object[]): string {
+  return JSON.stringify(rows, (_, value: unknown) =>
+    typeof value === "string" ? value.toWellFormed().replaceAll("\0", "\uFFFD") : value,
+  );
+}
+
 /** Where the two engines do not speak the same SQL. */
 export interface Dialect {
   /** Condition: the column is one of the strings in a list parameter. */
