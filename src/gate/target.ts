@@ -38,7 +38,9 @@ export class Target {
 }
 
 /** Absolute-form: only http and https. Behind the authority only a path or a query: no userinfo. */
-const ABSOLUTE_FORM = /^https?:\/\/([^/?#@\\]*)((?:[/?].*)?)$/i;
+const ABSOLUTE_FORM = /^https?:\/\/([^/?#@\\]*)((?:[/?].*)?)$/is;
+/** The parser in front lets none of these pass; nothing here may depend on that. */
+const NOT_IN_QUERY = /[^!-~]|#/;
 
 const PLAIN = 0;
 const SLASH = 1;
@@ -74,7 +76,10 @@ function readOriginForm(raw: string, authority: string | undefined): Target | De
   const queryStart = raw.indexOf("?");
   const rawPath = queryStart === -1 ? raw : raw.slice(0, queryStart);
   const query = queryStart === -1 ? "" : raw.slice(queryStart);
-  if (query.includes("#")) return new Denial("target_invalid", { note: "fragment in the target" });
+  if (NOT_IN_QUERY.test(query)) {
+    const note = query.includes("#") ? "fragment in the target" : "character not allowed in a query";
+    return new Denial("target_invalid", { note });
+  }
 
   const fault = scanPath(rawPath);
   if (fault === PLAIN) return new Target(rawPath, rawPath, query, authority);

@@ -24,6 +24,7 @@ export function readByModel(raw: string, lengthMax: number): Reading | undefined
   if (split === undefined) return undefined;
   const [authority, rest] = split;
   const [path = "", ...queries] = rest.split("?");
+  if (queries.some((part) => !isPrintable(part))) return undefined;
   const [first, ...segments] = path.split("/");
   if (first !== "") return undefined;
   const units = segments.map(unitsOf);
@@ -84,6 +85,10 @@ function isSegmentAllowed(units: readonly Unit[], isLast: boolean): boolean {
   if (units.length === 0) return isLast;
   if (units.length <= 2 && units.every((unit) => unit.byte === 0x2e)) return false;
   return units.every(({ byte }) => byte >= 0x20 && byte !== 0x7f && !"/\\;?#".includes(charOf(byte)));
+}
+
+function isPrintable(text: string): boolean {
+  return [...text].every((char) => char > " " && char < "\x7f");
 }
 
 function charOf(byte: number): string {

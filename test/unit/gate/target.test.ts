@@ -126,6 +126,11 @@ describe("what is no path is refused", () => {
     "/a#b",
     "/a?b#c",
     "/a?#",
+    "/a?b c",
+    "/a?\r\nHost: evil",
+    "/a?\u0000",
+    "/a?caf\u00e9",
+    "http://gate.test?\n",
     "/a b",
     "/a\tb",
     "/a\u0000",
@@ -206,6 +211,7 @@ describe("a refusal tells the operator which reading was feared", () => {
     ["/%zz", "broken percent escape"],
     ["/a b", "character not allowed in a path"],
     ["/a?b#c", "fragment in the target"],
+    ["/a?b c", "character not allowed in a query"],
     ["*", "target is neither a path nor an http URL"],
   ])("%s: %s", ([raw, note]) => {
     expect(readTarget(raw, 8192)).toMatchObject({ note });
