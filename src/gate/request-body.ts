@@ -37,6 +37,9 @@ export class RequestBody extends Readable {
     this.#req = req;
     this.#bytesMax = bytesMax;
     this.#watcher = watcher;
+    // Whoever destroys it knows why. Without this an upload to an upstream that cannot be reached
+    // would end the process: nobody listens yet.
+    this.on("error", () => {});
   }
 
   /** True until the first byte was asked for: only then may a request be sent again. */
