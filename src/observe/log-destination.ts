@@ -79,7 +79,7 @@ export class LogDestination {
     this.#pageBytes += bytes;
     this.#bufferedBytes += bytes;
     if (this.#pages.length > 0) this.#next();
-    else this.#timer ??= setTimeout(() => this.push(), PAGE_WAIT_MS).unref();
+    this.#timer ??= setTimeout(() => this.push(), PAGE_WAIT_MS).unref();
   }
 
   /** Starts writing what is buffered, without waiting for a page to fill. */
@@ -129,6 +129,8 @@ export class LogDestination {
   }
 
   #turnPage(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     if (this.#page === "") return;
     this.#pages.push(this.#page);
     this.#page = "";
@@ -136,8 +138,6 @@ export class LogDestination {
   }
 
   #next(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
     if (this.#underWay !== undefined || this.#isGone) return;
     if (this.#pages.length > 0) this.#underWay = this.#writePages(this.#pages.splice(0, PAGES_PER_WRITE));
   }

@@ -46,6 +46,16 @@ describe("log destination", () => {
     await destination.close();
   });
 
+  test("nor does the first line of a page, however the page before it filled", async () => {
+    await using folder = await makeTempFolder();
+    const destination = new LogDestination(folder.file("log"));
+    const whole = `${"a".repeat(4000)}\n`.repeat(3);
+    for (const line of whole.split(/(?<=\n)/)) destination.write(line);
+    const read = (): Promise<string> => readFile(folder.file("log"), "utf8");
+    await waitFor("the last line", async () => (await read()) === whole);
+    await destination.close();
+  });
+
   test("appends to what is there", async () => {
     await using folder = await makeTempFolder();
     const file = await folder.write("log", "before\n");
