@@ -41,7 +41,8 @@ function readLine(line: CredentialLine, places: readonly CredentialPlace[]): str
   const space = line.value.indexOf(" ");
   if (space === -1) return undefined;
   if (!schemes.includes(line.value.slice(0, space).toLowerCase())) return undefined;
-  const key = line.value.slice(space).trimStart();
+  // Spaces alone: trimStart() would also take away a no-break space, which belongs to the text.
+  const key = line.value.slice(space).replace(/^ +/, "");
   if (key === "") return undefined;
   // One token and nothing behind it: what is cut off here another reader might use.
   if (key.includes(" ") || key.includes("\t"))

@@ -119,6 +119,13 @@ describe("more than one key is refused", () => {
 });
 
 describe("text behind the key is not cut off but refused", () => {
+  test.for([`Bearer \xa0${KEY}`, `Bearer \ufeff${KEY}`])(
+    "%j: what is no space is a part of the key",
+    (value) => {
+      expect(extract(["Authorization", value])).toBe(value.slice("Bearer ".length));
+    },
+  );
+
   test.for([`Bearer ${KEY} extra`, `Bearer ${KEY}\textra`, `Bearer ${KEY}, Bearer ${OTHER}`, `Bearer a b c`])(
     "%s",
     (value) => {
