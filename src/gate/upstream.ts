@@ -166,9 +166,22 @@ function connectorFor(options: UpstreamOptions, serverName: string | undefined):
       ? {}
       : { checkServerIdentity: (_host, certificate) => checkServerIdentity(serverName, certificate) }),
   });
-  if (serverName === undefined || isIP(serverName) === 0) return connect;
   // RFC 6066 section 3: no address in SNI; Node throws. The certificate is checked all the same.
-  return (target, callback) => connect({ ...target, servername: "" }, callback);
+  const override = serverName !== undefined && isIP(serverName) !== 0 ? { servername: "" } : {};
+  return (target, callback) =>
+    connect({ ...target, ...override }, (...[error, socket]: Parameters<typeof callback>) => {
+      socket?.prependListener("error", renameReset);
+      if (error === null) callback(null, socket);
+      else callback(error, null);
+    });
+}
+
+/**
+ * undici takes a reset for the end of an answer that only the connection's end delimits. RFC 9112
+ * section 8: such an answer is whole unless the connection tells of an error, and a reset is one.
+ */
+function renameReset(error: NodeJS.ErrnoException): void {
+  if (error.code === "ECONNRESET") error.code = "ECONNABORTED";
 }
 
 function withoutBrackets(host: string): string {
