@@ -166,11 +166,12 @@ export class HttpReader {
     this.#remaining = 0;
     if (this.#options.kind === "response") {
       if (message.status === 101) return "raw";
+      // Whether or not the status alone would tell: the next answer belongs to the next request.
+      const method = message.status < 200 ? undefined : this.#options.methodOf?.();
       if (message.status < 200 || message.status === 204) {
         if (codings.length + lengths.length > 0) throw new Error(`a ${message.status} with framing fields`);
         return "length";
       }
-      const method = this.#options.methodOf?.();
       if (method === "HEAD" || message.status === 304) return "length";
     }
     if (codings.length > 0) {
