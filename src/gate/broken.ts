@@ -6,16 +6,9 @@ import type { ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { DenialCode } from "../errors/catalogue.ts";
 import { Denial } from "../errors/denial.ts";
+import { ClientConnection } from "./client-connection.ts";
 import { Relay } from "./relay.ts";
 import type { Sweeper } from "./sweeper.ts";
-
-const LATEST = Symbol("latest response");
-type Connection = Duplex & { [LATEST]?: ServerResponse };
-
-/** Remembers the response that a broken follow-up on the same connection must wait for. */
-export function noteLatest(socket: Duplex, res: ServerResponse): void {
-  (socket as Connection)[LATEST] = res;
-}
 
 export interface BrokenConnection {
   readonly socket: Duplex;
@@ -30,7 +23,7 @@ export function refuseBroken(
 ): void {
   const { socket, error } = broken;
   const denial = new Denial(brokenCode(error.code), { note: error.code ?? "parse error" });
-  const latest = (socket as Connection)[LATEST];
+  const { latest } = ClientConnection.of(socket);
   if (latest !== undefined && !latest.req.complete && !latest.writableFinished) {
     cutUnderWay(latest, denial, sweeper);
     return;

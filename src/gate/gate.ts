@@ -6,7 +6,8 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { Denial } from "../errors/denial.ts";
-import { noteLatest, refuseBroken } from "./broken.ts";
+import { refuseBroken } from "./broken.ts";
+import { ClientConnection } from "./client-connection.ts";
 import { drain } from "./drain.ts";
 import { type Decision, Preflight, decide } from "./decide.ts";
 import { Exchange } from "./exchange.ts";
@@ -20,6 +21,7 @@ import { endInvalidStreams, openTunnels } from "./open-streams.ts";
 import { type Call, answerPreflight, answerWhoami, denyCall, denySocket } from "./own-answers.ts";
 import type { RelayContext } from "./relay.ts";
 import { requestIds } from "./request-id.ts";
+import { requestLineOf } from "./request-line.ts";
 import { Sweeper } from "./sweeper.ts";
 import { Upgrade, type UpgradeContext } from "./upgrade.ts";
 
@@ -49,9 +51,8 @@ export class Gate {
     this.#sweeper.add({ check: () => this.#endInvalidStreams() });
     this.#serving = this.#serve(state);
     this.#server = createListener(options.bounds, {
-      request: (req, res, expectsContinue) => this.#handle(req, res, expectsContinue),
-      unmetExpectation: (req, res) => this.#refuseExpectation(req, res),
-      upgrade: (req, socket, early) => this.#handleUpgrade(req, socket, early),
+      request: (req, res, expectsContinue) => this.#receive(req, res, expectsContinue),
+      upgrade: (req, socket, early) => this.#receiveUpgrade(req, socket, early),
       broken: (error, socket) => this.#refuseBroken(error, socket),
     });
   }
@@ -171,22 +172,31 @@ export class Gate {
     this.#options.observer.finished(exchange);
   }
 
-  #handle(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void {
-    const serving = this.#serving;
+  #receive(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void {
+    const line = requestLineOf(req);
+    ClientConnection.of(req.socket).take(res, () => this.#handle({ req, res }, line, expectsContinue));
+  }
+
+  /** From here on the exchange counts; its end is the response's. */
+  #open({ req, res }: Omit<Call, "exchange">): Call {
     const exchange = this.#begin(req.method ?? "", req.socket.remoteAddress ?? "");
-    const call: Call = { req, res, exchange };
-    noteLatest(req.socket, res);
     res.once("close", () => {
       if (!res.writableFinished) exchange.aborted = true;
       if (exchange.status === 0) exchange.status = CLIENT_GONE;
       this.#finish(exchange);
     });
+    return { req, res, exchange };
+  }
+
+  #handle(pair: Omit<Call, "exchange">, line: RequestLine, expectsContinue: boolean): void {
+    const serving = this.#serving;
+    const call = this.#open(pair);
     try {
       if (this.#isFull) {
         this.#deny(serving.state, call, new Denial("overloaded"));
         return;
       }
-      const decision = decide(serving.state, requestLine(req), exchange);
+      const decision = decide(serving.state, line, call.exchange);
       if (decision instanceof Promise) {
         decision
           .then((late) => this.#act(serving, late, call, expectsContinue))
@@ -233,16 +243,21 @@ export class Gate {
     else this.#deny(state, call, new Denial("internal_error"));
   }
 
-  #refuseExpectation(req: IncomingMessage, res: ServerResponse): void {
-    const exchange = this.#begin(req.method ?? "", req.socket.remoteAddress ?? "");
-    res.once("close", () => this.#finish(exchange));
-    this.#deny(this.#serving.state, { req, res, exchange }, new Denial("expectation_failed"));
+  #receiveUpgrade(req: IncomingMessage, socket: Duplex, early: Buffer): void {
+    socket.on("error", () => socket.destroy());
+    const line = requestLineOf(req);
+    const connection = ClientConnection.of(socket);
+    // Behind answers that are still owed, a 101 would be read as one of them.
+    const isPipelined = connection.owesAnswer;
+    connection.takeLast(() => {
+      if (!isPipelined) this.#handleUpgrade(req, line, socket, early);
+      else this.#refuseRaw(socket, req.method, new Denial("upgrade_invalid", { note: "pipelined" }));
+    });
   }
 
-  #handleUpgrade(req: IncomingMessage, socket: Duplex, early: Buffer): void {
+  #handleUpgrade(req: IncomingMessage, line: RequestLine, socket: Duplex, early: Buffer): void {
     const { state, upgrade } = this.#serving;
     const exchange = this.#begin(req.method ?? "", req.socket.remoteAddress ?? "");
-    socket.on("error", () => socket.destroy());
     const act = (decision: Decision): void => {
       if (decision instanceof Denial) upgrade.denyRaw(socket, exchange, decision);
       else if (decision instanceof Preflight || decision.route.handler !== undefined) {
@@ -258,7 +273,7 @@ export class Gate {
         act(new Denial("overloaded"));
         return;
       }
-      const decision = decide(state, requestLine(req), exchange);
+      const decision = decide(state, line, exchange);
       if (decision instanceof Promise) decision.then(act).catch(fault);
       else act(decision);
     } catch (error) {
@@ -268,21 +283,14 @@ export class Gate {
 
   /** What never became a request. */
   #refuseBroken(error: Error & { code?: string }, socket: Duplex): void {
-    refuseBroken({ error, socket }, this.#sweeper, (denial) => {
-      const address = "remoteAddress" in socket ? String(socket.remoteAddress) : "";
-      this.#serving.upgrade.denyRaw(socket, this.#begin("", address), denial);
-    });
+    refuseBroken({ error, socket }, this.#sweeper, (denial) => this.#refuseRaw(socket, "", denial));
+  }
+
+  #refuseRaw(socket: Duplex, method: string | undefined, denial: Denial): void {
+    const address = "remoteAddress" in socket ? String(socket.remoteAddress) : "";
+    this.#serving.upgrade.denyRaw(socket, this.#begin(method ?? "", address), denial);
   }
 }
 
 /** The status in logs and metrics when the client left before it got one; nginx made it known. */
 const CLIENT_GONE = 499;
-
-function requestLine(req: IncomingMessage): RequestLine {
-  return {
-    method: req.method ?? "",
-    target: req.url ?? "",
-    httpVersion: req.httpVersion,
-    rawHeaders: req.rawHeaders,
-  };
-}

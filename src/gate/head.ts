@@ -14,6 +14,8 @@ export interface RequestLine {
   readonly httpVersion: string;
   /** Name, value, name, value, in the order and spelling sent. */
   readonly rawHeaders: readonly string[];
+  /** More than one space between its words. */
+  readonly hasExtraSpaces?: boolean;
 }
 
 /** A header line that stood in a credential place. */
@@ -58,6 +60,9 @@ export function readHead(line: RequestLine, table: HeaderTable): Head | Denial {
   if (line.httpVersion !== "1.1" && line.httpVersion !== "1.0") {
     return new Denial("version_unsupported", { note: `HTTP/${line.httpVersion}` });
   }
+  if (line.hasExtraSpaces === true) {
+    return new Denial("framing_invalid", { note: "extra spaces in the request line" });
+  }
   const head = new Head();
   const raw = line.rawHeaders;
   let hosts = 0;
@@ -99,7 +104,7 @@ function noteHeader(head: Head, rule: HeaderRule, value: string, table: HeaderTa
       head.via = joined(head.via, value);
       return undefined;
     case "max-forwards":
-      head.maxForwards = /^\d{1,9}$/.test(value) ? Number(value) : -1;
+      head.maxForwards = fewerHops(head.maxForwards, value);
       return undefined;
     case "forwarded-for":
       head.forwardedFor = joined(head.forwardedFor, value);
@@ -131,6 +136,12 @@ function noteHeader(head: Head, rule: HeaderRule, value: string, table: HeaderTa
 /** Lines of one name are one list, in their order (RFC 9110 section 5.3). */
 function joined(earlier: string | undefined, value: string): string {
   return earlier === undefined ? value : `${earlier}, ${value}`;
+}
+
+/** Of two Max-Forwards the one that goes less far: whoever reads the other must not get it. */
+function fewerHops(earlier: number, value: string): number {
+  if (!/^\d{1,9}$/.test(value)) return earlier;
+  return earlier === -1 ? Number(value) : Math.min(earlier, Number(value));
 }
 
 function noteContentLength(head: Head, value: string): Denial | undefined {

@@ -18,8 +18,6 @@ export interface ListenerBounds {
 export interface ListenerEvents {
   /** @param expectsContinue the client waits for `100 Continue` before its body */
   request(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void;
-  /** An `Expect` that is not `100-continue`. */
-  unmetExpectation(req: IncomingMessage, res: ServerResponse): void;
   /** A WebSocket handshake without a body; `early` is what came behind it. */
   upgrade(req: IncomingMessage, socket: Duplex, early: Buffer): void;
   /** The parser gave up on the connection. */
@@ -35,6 +33,8 @@ export function createListener(bounds: ListenerBounds, events: ListenerEvents): 
     connectionsCheckingInterval: 1000,
     keepAliveTimeout: bounds.keepAliveMs,
     optimizeEmptyRequests: true,
+    // Node's own refusal of a missing Host is neither logged nor counted; decide() refuses it too.
+    requireHostHeader: false,
     // Without this `Upgrade: h2c` would take a request out of the parser.
     shouldUpgradeCallback: isWebSocketHandshake,
   });
@@ -43,7 +43,8 @@ export function createListener(bounds: ListenerBounds, events: ListenerEvents): 
   server.maxRequestsPerSocket = bounds.requestsPerConnectionMax;
   server.on("request", (req, res) => events.request(req, res, false));
   server.on("checkContinue", (req, res) => events.request(req, res, true));
-  server.on("checkExpectation", (req, res) => events.unmetExpectation(req, res));
+  // Anything else is expected in vain: decide() refuses it.
+  server.on("checkExpectation", (req, res) => events.request(req, res, false));
   server.on("upgrade", (req, socket, early) => events.upgrade(req, socket, early));
   server.on("clientError", (error, socket) => events.broken(error, socket));
   return server;

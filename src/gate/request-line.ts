@@ -1,0 +1,39 @@
+/**
+ * The start of a request as node:http hands it over, and the one fault that only its raw bytes
+ * show: RFC 9112 section 3 has single spaces in the request line, llhttp takes any number.
+ */
+import type { IncomingMessage } from "node:http";
+import type { RequestLine } from "./head.ts";
+
+/** Call while the request is handed over: later the parser has other bytes in hand. */
+export function requestLineOf(req: IncomingMessage): RequestLine {
+  return {
+    method: req.method ?? "",
+    target: req.url ?? "",
+    httpVersion: req.httpVersion,
+    rawHeaders: req.rawHeaders,
+    hasExtraSpaces: hasExtraSpaces(req),
+  };
+}
+
+/** Node's HTTP parser; this method of it is not documented, so it may be missing. */
+interface Parser {
+  getCurrentBuffer?(): Buffer | undefined;
+}
+
+/**
+ * Sees what was read last. A line that came in pieces is not checked: nothing that follows depends
+ * on it, since the upstream gets a line of the gate's own.
+ */
+function hasExtraSpaces(req: IncomingMessage): boolean {
+  const { parser } = req.socket as { parser?: Parser | null };
+  const bytes = parser?.getCurrentBuffer?.();
+  if (bytes === undefined) return false;
+  const words = [req.method ?? "", req.url ?? "", `HTTP/${req.httpVersion}`];
+  // Nearly every request ends here.
+  if (!bytes.includes(`${words[0]}  `) && !bytes.includes(`${words[1]}  HTTP/`, 0, "latin1")) return false;
+  return bytes
+    .toString("latin1")
+    .split("\n")
+    .some((line) => line.includes("  ") && line.trim().split(/ +/).join(" ") === words.join(" "));
+}
