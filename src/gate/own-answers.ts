@@ -29,8 +29,7 @@ export function denyCall(state: GateState, call: Call, denial: Denial, isLast: b
   if (state.cors !== undefined) extra.push(...originHeaders(state.cors, req.headers.origin));
   const answer = state.replies.answer(denial, extra);
   noteDenial(exchange, denial, answer.status, answer.body.length);
-  // An HTTP/1.0 client gets no persistent connection (RFC 9112 section 9.3).
-  sendAnswer(req, res, answer, answer.closes || isLast || req.httpVersion !== "1.1");
+  sendAnswer(req, res, answer, answer.closes || isLast);
 }
 
 /** For a connection that has no ServerResponse; always ends it. */

@@ -12,7 +12,7 @@ import { type ClientTimeouts, overdue } from "./deadlines.ts";
 import { readResponseHead } from "./incoming.ts";
 import { buildOutgoingHeaders, type OutgoingContext } from "./outgoing.ts";
 import type { Call } from "./own-answers.ts";
-import { endAfterDrain } from "./reply.ts";
+import { endAfterDrain, mayPersist } from "./reply.ts";
 import { BodyFault, RequestBody, type BodyWatcher } from "./request-body.ts";
 import type { Sweeper, Watched } from "./sweeper.ts";
 import type { Visitor } from "./upstream.ts";
@@ -130,7 +130,8 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
     if (this.admitted.key !== undefined) headers.push("Vary", this.#context.vary);
     headers.push("X-Request-Id", this.#exchange.id);
     // RFC 9112 section 9.3: an answer before the request is whole ends the connection.
-    if (!this.#isRequestWhole() || this.#context.isDraining()) headers.push("Connection", "close");
+    if (!this.#isRequestWhole() || !mayPersist(this.#req) || this.#context.isDraining())
+      headers.push("Connection", "close");
     this.#exchange.status = status;
     this.#res.writeHead(status, statusText ?? "", headers);
     if (this.#isEventStream) this.#res.flushHeaders();

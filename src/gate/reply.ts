@@ -72,7 +72,7 @@ export function sendAnswer(
   mustClose: boolean,
 ): void {
   const isWhole = req.complete || !hasBody(req);
-  const closes = mustClose || (!isWhole && !isShort(req));
+  const closes = mustClose || !mayPersist(req) || (!isWhole && !isShort(req));
   const headers = closes ? [...answer.headers, "Connection", "close"] : answer.headers;
   res.writeHead(answer.status, headers);
   if (isWhole) {
@@ -114,6 +114,11 @@ export function endAfterDrain(req: IncomingMessage, res: ServerResponse, bytesMa
   req.once("end", finish);
   req.once("close", finish);
   if (left > 0) req.resume();
+}
+
+/** A proxy keeps no connection to an HTTP/1.0 client, whatever it asks for (RFC 9112 section 9.3). */
+export function mayPersist(req: IncomingMessage): boolean {
+  return req.httpVersion === "1.1";
 }
 
 export function hasBody(req: IncomingMessage): boolean {
