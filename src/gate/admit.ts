@@ -8,6 +8,7 @@ import { holdsAll, holdsAny } from "../keys/scope-table.ts";
 import { isInNetwork } from "./client-address.ts";
 import type { GateRoute } from "./gate-route.ts";
 import type { Head } from "./head.ts";
+import type { KeySpotter } from "./key-spotter.ts";
 import type { Target } from "./target.ts";
 import { Upstream } from "./upstream.ts";
 
@@ -16,18 +17,21 @@ declare const proof: unique symbol;
 /** A request that may reach its upstream. */
 export interface Admitted {
   readonly [proof]: true;
+  /** Knows a key where none belongs. */
+  readonly spotter: KeySpotter;
   readonly head: Head;
   readonly target: Target;
   readonly route: GateRoute;
   readonly upstream: Upstream;
   /** Undefined on public routes: no identity is passed on. */
   readonly key: CompiledKey | undefined;
-  /** The client's key as sent, to keep it out of everything that is forwarded; undefined on public routes. */
+  /** The client's key as sent, good or not, to keep it out of everything that is forwarded. */
   readonly secret: string | undefined;
   readonly clientAddress: string;
 }
 
 export interface Candidate {
+  readonly spotter: KeySpotter;
   readonly head: Head;
   readonly target: Target;
   readonly clientAddress: string;
@@ -53,8 +57,15 @@ export function admit(
   return { ...candidate, route, upstream, key, secret } as Admitted;
 }
 
-/** A public route skips the credential and passes no identity on. */
-export function admitPublic(candidate: Candidate, route: GateRoute): Admitted | Denial {
+/**
+ * A public route asks for no credential and passes no identity on.
+ * @param secret a key that the client sent all the same, unchecked
+ */
+export function admitPublic(
+  candidate: Candidate,
+  route: GateRoute,
+  secret: string | undefined,
+): Admitted | Denial {
   if (!route.isPublic) throw new Error("admitPublic called for a route that needs a key");
   if (route.networks !== undefined && !isInNetwork(route.networks, candidate.clientAddress)) {
     return new Denial("network_denied");
@@ -65,7 +76,7 @@ export function admitPublic(candidate: Candidate, route: GateRoute): Admitted | 
     route,
     upstream: route.upstream,
     key: undefined,
-    secret: undefined,
+    secret,
   } as unknown as Admitted;
 }
 

@@ -15,9 +15,12 @@ import type { GateRoute } from "./gate-route.ts";
 import type { GateState } from "./gate-state.ts";
 import { type Head, type RequestLine, readHead } from "./head.ts";
 import { methodBit } from "./routes.ts";
-import { type Target, isInTarget, readTarget } from "./target.ts";
+import { type Target, readTarget, readableTarget } from "./target.ts";
 
-/** A CORS preflight, answered by the gate without a key (Fetch standard: it never carries one). */
+/**
+ * An OPTIONS request that ends here: a CORS preflight, which never carries a key (Fetch standard),
+ * or one that may go no further (Max-Forwards).
+ */
 export class Preflight {
   readonly head: Head;
   constructor(head: Head) {
@@ -40,7 +43,8 @@ export function decide(
   if (head instanceof Denial) return head;
   const target = readTarget(line.target, state.targetBytesMax);
   if (target instanceof Denial) return target;
-  exchange.path = target.path;
+  // What has shown no good key may have put one in the wrong place.
+  exchange.path = state.spotter.withoutKeys(target.path);
   const method = methodBit(line.method);
   if (method === undefined) return new Denial("method_unsupported", { note: line.method });
   const refused = checkHop(state, line, head, target);
@@ -50,24 +54,27 @@ export function decide(
   const route = state.routes.match(target.matchPath, method);
   exchange.route = route?.name;
   const candidate: Candidate = {
+    spotter: state.spotter,
     head,
     target,
     clientAddress: clientAddress(exchange.remoteAddress, head, state.trustedProxies),
   };
-  if (route?.isPublic === true) return checkBody(admitPublic(candidate, route));
-
   const secret = extractCredential(head, state.places);
-  if (secret instanceof Denial) return secret;
-  const fault = state.keyFormat.check(secret);
-  if (fault !== undefined) return new Denial("key_invalid", { note: `key format: ${fault}` });
-  // Host is a part of the target (RFC 9110 section 7.1), and upstreams and logs get to see all of it.
-  if (isInTarget(target, secret) || head.host.includes(secret)) return new Denial("credential_in_target");
-
-  const found = state.keys.resolve(digestOf(secret));
-  if (found instanceof Promise) {
-    return found.then((late) => decideForKey(state, candidate, route, late, secret, exchange));
+  const fault = secret instanceof Denial ? undefined : state.keyFormat.check(secret);
+  if (route?.isPublic === true) {
+    const sent = secret instanceof Denial || fault !== undefined ? undefined : secret;
+    if (isKeyInTarget(candidate, sent)) return new Denial("credential_in_target");
+    exchange.path = target.path;
+    return finish(line, admitPublic(candidate, route, sent));
   }
-  return decideForKey(state, candidate, route, found, secret, exchange);
+  if (secret instanceof Denial) return secret;
+  if (fault !== undefined) return new Denial("key_invalid", { note: `key format: ${fault}` });
+  if (isKeyInTarget(candidate, secret)) return new Denial("credential_in_target");
+
+  const decideLater = (found: KeyLookup): Decision =>
+    finish(line, decideForKey(state, candidate, route, found, secret, exchange));
+  const found = state.keys.resolve(digestOf(secret));
+  return found instanceof Promise ? found.then(decideLater) : decideLater(found);
 }
 
 function decideForKey(
@@ -86,15 +93,26 @@ function decideForKey(
     });
   }
   exchange.key = found;
-  return checkBody(admit(candidate, route, found, secret, state.clock.now()));
+  exchange.path = candidate.target.path;
+  return admit(candidate, route, found, secret, state.clock.now());
 }
 
 type KeyLookup = CompiledKey | "unknown" | { kind: "unavailable"; note: string; retryAfterSeconds: number };
 
-/** 413 before a byte of the body is read, where the length is declared. */
-function checkBody(decision: Admitted | Denial): Admitted | Denial {
+/** Host is a part of the target (RFC 9110 section 7.1), and upstreams and logs get to see all of it. */
+function isKeyInTarget({ head, target, spotter }: Candidate, secret: string | undefined): boolean {
+  const seen = `${readableTarget(target)} ${head.host}`;
+  return spotter.isIn(seen) || (secret !== undefined && seen.includes(secret));
+}
+
+/** What is left to refuse, or to answer here, once the caller may do what it asks for. */
+function finish(line: RequestLine, decision: Admitted | Denial): Decision {
   if (decision instanceof Denial) return decision;
-  return decision.head.contentLength > decision.route.bodyBytesMax ? new Denial("body_too_large") : decision;
+  const { head, route } = decision;
+  // 413 before a byte of the body is read, where the length is declared.
+  if (head.contentLength > route.bodyBytesMax) return new Denial("body_too_large");
+  if (head.maxForwards === 0 && line.method === "OPTIONS") return new Preflight(head);
+  return decision;
 }
 
 /** What RFC 9110 asks of a gateway before it looks at the resource. */
@@ -105,9 +123,6 @@ function checkHop(state: GateState, line: RequestLine, head: Head, target: Targe
   }
   // RFC 9110 section 7.6.3: our own name in Via means that the request came round.
   if (head.via !== undefined && state.viaPattern.test(head.via)) return new Denial("loop_detected");
-  if (head.maxForwards === 0 && line.method === "OPTIONS") {
-    return new Denial("method_unsupported", { note: "Max-Forwards is 0" });
-  }
   if (head.isWebSocket) return checkWebSocket(line, head);
   return undefined;
 }

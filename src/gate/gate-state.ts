@@ -20,6 +20,7 @@ import type { CredentialPlace } from "./credential.ts";
 import type { GateRoute } from "./gate-route.ts";
 import { HeaderTable } from "./header-table.ts";
 import { type IdentityNames, compileKey } from "./identity.ts";
+import { KeySpotter } from "./key-spotter.ts";
 import { Replies } from "./reply.ts";
 import { METHODS, type RouteFault, RouteTable, methodMask } from "./routes.ts";
 import type { Upstream } from "./upstream.ts";
@@ -44,6 +45,7 @@ export interface GateState {
   readonly routes: RouteTable<GateRoute>;
   readonly places: readonly CredentialPlace[];
   readonly keyFormat: KeyFormat;
+  readonly spotter: KeySpotter;
   readonly keys: KeyCache;
   readonly trustedProxies: BlockList | undefined;
   readonly replies: Replies;
@@ -71,6 +73,7 @@ export function compileGate(
   }));
   const identity: IdentityNames = config.identity;
   const identityHeaders = Object.values(identity).filter((name): name is string => name !== null);
+  const keyFormat = compileKeyFormat(config.key_format);
   const state: GateState = {
     clock: parts.clock,
     headers: new HeaderTable({
@@ -86,7 +89,8 @@ export function compileGate(
     cors: compileCors(config),
     routes,
     places,
-    keyFormat: compileKeyFormat(config.key_format),
+    keyFormat,
+    spotter: new KeySpotter(keyFormat),
     keys: compileCache(config, identity, scopes, parts),
     trustedProxies: config.trusted_proxies.length === 0 ? undefined : compileNetworks(config.trusted_proxies),
     replies: new Replies(compileErrors(config)),

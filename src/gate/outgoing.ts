@@ -30,7 +30,7 @@ export function buildOutgoingHeaders(
   rawHeaders: readonly string[],
   context: OutgoingContext,
 ): string[] {
-  const { head, secret, upstream } = admitted;
+  const { head, upstream } = admitted;
   const out: string[] = ["Host", upstream.sendsClientHost && head.host !== "" ? head.host : upstream.host];
   const nominated = head.nominated;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
@@ -40,20 +40,19 @@ export function buildOutgoingHeaders(
     switch (rule.kind) {
       case "pass":
       case "origin":
-        if (nominated?.has(rule.name) === true || holdsKey(name, secret) || holdsKey(value, secret)) break;
+        if (nominated?.has(rule.name) === true || holdsKey(name, admitted) || holdsKey(value, admitted))
+          break;
         out.push(name, value);
         break;
       case "websocket-key":
       case "websocket-version":
-        if (head.isWebSocket && !holdsKey(value, secret)) out.push(name, value);
-        break;
-      case "max-forwards":
-        if (head.maxForwards > 0) out.push(name, String(head.maxForwards - 1));
+        if (head.isWebSocket && !holdsKey(value, admitted)) out.push(name, value);
         break;
       default:
         break;
     }
   }
+  if (head.maxForwards > 0) out.push("Max-Forwards", String(head.maxForwards - 1));
   // Our own number, not the client's spelling of it: `005` and `5` are read differently.
   if (head.contentLength !== -1) out.push("Content-Length", String(head.contentLength));
   pushForwarding(out, admitted, context);
@@ -62,17 +61,17 @@ export function buildOutgoingHeaders(
   return out;
 }
 
-/** The client's key must not leak in a place nobody looks at (Referer, Cookie, Via). */
-function holdsKey(text: string, secret: string | undefined): boolean {
-  return secret !== undefined && text.includes(secret);
+/** No key may leak in a place nobody looks at (Referer, Cookie, Via): not the client's, nor another's. */
+function holdsKey(text: string, { secret, spotter }: Admitted): boolean {
+  return (secret !== undefined && text.includes(secret)) || spotter.isIn(text);
 }
 
 function pushForwarding(out: string[], admitted: Admitted, context: OutgoingContext): void {
-  const { head, secret } = admitted;
+  const { head } = admitted;
   const trusted =
     context.trustedProxies !== undefined && isInNetwork(context.trustedProxies, context.peerAddress);
   const clean = (value: string | undefined): string | undefined =>
-    value === "" || holdsKey(value ?? "", secret) ? undefined : value;
+    value === "" || holdsKey(value ?? "", admitted) ? undefined : value;
   const [hops, proto, host] = trusted
     ? [clean(head.forwardedFor), clean(head.forwardedProto), clean(head.forwardedHost)]
     : [];

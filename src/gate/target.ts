@@ -172,9 +172,9 @@ function matchForm(path: string): string {
   return decodePrintable(path).replace(/%[0-9A-Fa-f]{2}/g, (escape) => escape.toUpperCase());
 }
 
-/** Does the text stand in path or query, percent-encoded or not? Only for text without `%`. */
-export function isInTarget(target: Target, text: string): boolean {
-  return target.matchPath.includes(text) || decodePrintable(target.query).includes(text);
+/** Path and query with their printable ASCII decoded: what a reader of a log could make of them. */
+export function readableTarget(target: Target): string {
+  return target.matchPath + decodePrintable(target.query);
 }
 
 /**

@@ -219,14 +219,16 @@ test("one Host, one Via, one request id, one word on each hop; one length when t
   );
 });
 
-test("everything else passes in its order and spelling, except what was nominated", () => {
+const KEY_OF_ANYBODY = /mem_(?:live|test)_[\w-]{16,}/;
+
+test("everything else passes in its order and spelling, except what was nominated or holds a key", () => {
   fc.assert(
     fc.property(sent, fc.constantFrom(...KEYS), (sent, { secret }) => {
       const headers = forwarded(withKey(sent, secret, false));
       fc.pre(headers !== undefined);
       const expected = sent.lines.filter(
         ([name, value]) =>
-          isPlain(name) && !sent.nominated.has(name.toLowerCase()) && !value.includes(secret),
+          isPlain(name) && !sent.nominated.has(name.toLowerCase()) && !KEY_OF_ANYBODY.test(value),
       );
       expect(headers.filter(([name]) => isPlain(name))).toEqual(expected);
     }),

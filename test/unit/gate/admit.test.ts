@@ -21,7 +21,8 @@ const scene = new GateScene({ keys: [key] });
 afterAll(() => scene.close());
 
 const admitted = scene.admit({ headers: ["X-Api-Key", key.secret] });
-const candidate: Candidate = { head: admitted.head, target: admitted.target, clientAddress: "192.0.2.1" };
+const { spotter, head, target } = admitted;
+const candidate: Candidate = { spotter, head, target, clientAddress: "192.0.2.1" };
 const table = new ScopeTable(["read", "write"], new Map());
 
 function routeWith(change: Partial<GateRoute> = {}): GateRoute {
@@ -154,31 +155,31 @@ describe("admission", () => {
 
 describe("admission without a key", () => {
   test("is for public routes only: anything else is a bug and stops", () => {
-    expect(() => admitPublic(candidate, routeWith())).toThrow(
+    expect(() => admitPublic(candidate, routeWith(), undefined)).toThrow(
       "admitPublic called for a route that needs a key",
     );
   });
 
   test("needs one upstream: nobody's environment chooses", () => {
     const route = routeWith({ isPublic: true, upstream: new Map([["live", admitted.upstream]]) });
-    expect(() => admitPublic(candidate, route)).toThrow("a public route has one upstream");
+    expect(() => admitPublic(candidate, route, undefined)).toThrow("a public route has one upstream");
   });
 
-  test("hands on neither key nor secret", () => {
+  test("hands on no key, and what was sent as one only to keep it out of what is forwarded", () => {
     const route = routeWith({ isPublic: true });
-    expect(admitPublic(candidate, route)).toEqual({
+    expect(admitPublic(candidate, route, key.secret)).toEqual({
       ...candidate,
       route,
       upstream: admitted.upstream,
       key: undefined,
-      secret: undefined,
+      secret: key.secret,
     });
   });
 
   test("keeps to the route's networks", () => {
     const route = routeWith({ isPublic: true, networks: compileNetworks(["192.0.2.0/24"]) });
-    expect(admitPublic(candidate, route)).not.toBeInstanceOf(Denial);
-    expect(admitPublic({ ...candidate, clientAddress: "10.0.0.1" }, route)).toMatchObject({
+    expect(admitPublic(candidate, route, undefined)).not.toBeInstanceOf(Denial);
+    expect(admitPublic({ ...candidate, clientAddress: "10.0.0.1" }, route, undefined)).toMatchObject({
       code: "network_denied",
     });
   });

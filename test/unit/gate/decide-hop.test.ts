@@ -86,10 +86,10 @@ describe("an absolute target names the host that Host names", () => {
 describe("Max-Forwards (RFC 9110 section 7.6.2)", () => {
   test("an OPTIONS request with none left goes no further", () => {
     const headers = ["Max-Forwards", "0"];
-    expect(sceneWith().decide({ method: "OPTIONS", headers })).toMatchObject({
-      code: "method_unsupported",
-      note: "Max-Forwards is 0",
-    });
+    expect(codeFor({ target: "/open/x", method: "OPTIONS", headers })).toBe("preflight");
+    expect(codeFor({ target: "/health", method: "OPTIONS", headers })).toBe("preflight");
+    expect(sceneWith().code({ target: "/open/x", method: "OPTIONS", headers })).toBe("key_missing");
+    expect(codeFor({ target: "/nowhere", method: "OPTIONS", headers })).toBe("route_denied");
     expect(codeFor({ target: "/open/x", headers })).toBe("admitted");
     expect(codeFor({ target: "/open/x", method: "OPTIONS", headers: ["Max-Forwards", "1"] })).toBe(
       "admitted",

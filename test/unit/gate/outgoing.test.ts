@@ -251,8 +251,24 @@ describe("the client's key goes nowhere", () => {
     expect(valuesOf(headers, "Sec-WebSocket-Version")).toEqual(["13"]);
   });
 
-  test("a value on a public route is nobody's key and passes", () => {
-    for (const value of [secret, "undefined"]) {
+  test("nor does anybody else's, as far as the key format can tell", () => {
+    for (const value of [`k=${makeKey().secret}`, `https://x/?a=${makeKey().secret}&b`]) {
+      expect(valuesOf(outgoing(["Referer", value], { key: { secret } }), "Referer")).toEqual([]);
+      expect(valuesOf(outgoingPublic(["Referer", value]), "Referer")).toEqual([]);
+    }
+    const loose = { config: { key_format: { prefix: "mem" } } };
+    expect(valuesOf(outgoing(["X-Copy", "mem_0123456789abcdef"], loose), "X-Copy")).toHaveLength(1);
+  });
+
+  test("nor what a client sends to a public route as its key", () => {
+    const headers = ["X-Api-Key", secret, "X-Copy", secret];
+    const loose = { key_format: undefined };
+    expect(valuesOf(outgoingPublic(headers, { config: loose }), "X-Copy")).toEqual([]);
+  });
+
+  test("any other text passes", () => {
+    for (const value of ["undefined", "mem_live", "mem_other_0123456789abcdef"]) {
+      expect(valuesOf(outgoing(["X-Copy", value]), "X-Copy")).toEqual([value]);
       expect(valuesOf(outgoingPublic(["X-Copy", value]), "X-Copy")).toEqual([value]);
     }
   });
