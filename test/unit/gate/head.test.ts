@@ -311,4 +311,10 @@ describe("what later stages need", () => {
   ])("Max-Forwards %s is read as %i", ([value, maxForwards]) => {
     expect(head("Max-Forwards", value).maxForwards).toBe(maxForwards);
   });
+
+  test("of two Max-Forwards the smaller one counts", () => {
+    expect(head("Max-Forwards", "0", "Max-Forwards", "5").maxForwards).toBe(0);
+    expect(head("Max-Forwards", "5", "Max-Forwards", "0").maxForwards).toBe(0);
+    expect(head("Max-Forwards", "5", "Max-Forwards", "x").maxForwards).toBe(5);
+  });
 });

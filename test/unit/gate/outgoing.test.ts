@@ -358,6 +358,20 @@ describe("the way here", () => {
   });
 });
 
+test("of two Max-Forwards one goes on, the one that goes less far", () => {
+  for (const values of [
+    ["9", "5"],
+    ["5", "9"],
+    ["5", "x"],
+    ["", "5"],
+  ]) {
+    const [first = "", second = ""] = values;
+    expect(valuesOf(outgoing(["Max-Forwards", first, "mAx-forwards", second]), "Max-Forwards")).toEqual([
+      "4",
+    ]);
+  }
+});
+
 test("a WebSocket handshake keeps its key and version; an ordinary request has none", () => {
   const fields = ["Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version", "13"];
   const handshake = outgoing(["Connection", "Upgrade", "Upgrade", "websocket", ...fields]);
@@ -375,7 +389,7 @@ test("a WebSocket handshake keeps its key and version; an ordinary request has n
     "5",
     ...fields,
   ]);
-  expect(pairsOf(whole).slice(1, 5)).toEqual([["Accept", "a"], ["Max-Forwards", "4"], ...pairsOf(fields)]);
+  expect(pairsOf(whole).slice(1, 5)).toEqual([["Accept", "a"], ...pairsOf(fields), ["Max-Forwards", "4"]]);
   const ordinary = outgoing(fields);
   expect(valuesOf(ordinary, "Sec-WebSocket-Key")).toEqual([]);
   expect(valuesOf(ordinary, "Sec-WebSocket-Version")).toEqual([]);
