@@ -144,12 +144,6 @@ function fewerHops(earlier: number, value: string): number {
   return earlier === -1 ? Number(value) : Math.min(earlier, Number(value));
 }
 
-/** Of two Max-Forwards the one that goes less far: whoever reads the other must not get it. */
-function fewerHops(earlier: number, value: string): number {
-  if (!/^\d{1,9}$/.test(value)) return earlier;
-  return earlier === -1 ? Number(value) : Math.min(earlier, Number(value));
-}
-
 function noteContentLength(head: Head, value: string): Denial | undefined {
   if (head.contentLength !== -1) return new Denial("framing_invalid", { note: "two Content-Length lines" });
   // Beyond 2^53 the number would be rounded, and gate and upstream would count differently.

@@ -53,7 +53,6 @@ export function buildOutgoingHeaders(
     }
   }
   if (head.maxForwards > 0) out.push("Max-Forwards", String(head.maxForwards - 1));
-  if (head.maxForwards > 0) out.push("Max-Forwards", String(head.maxForwards - 1));
   // Our own number, not the client's spelling of it: `005` and `5` are read differently.
   if (head.contentLength !== -1) out.push("Content-Length", String(head.contentLength));
   pushForwarding(out, admitted, context);
