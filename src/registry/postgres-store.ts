@@ -68,6 +68,7 @@ class PostgresDatabase implements SqlDatabase {
   readonly #listeners = new Set<() => void>();
   readonly #onNotice: (notice: string, error: unknown) => void;
   #listener: ChangeListener | undefined;
+  #closing: Promise<void> | undefined;
 
   constructor(url: string, { random = systemRandom, connectionsMax, onNotice }: PostgresStoreOptions) {
     this.#random = random;
@@ -115,7 +116,12 @@ class PostgresDatabase implements SqlDatabase {
     });
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#listeners.clear();
     await this.#listener?.stop();
     for (const view of this.#openViews) view.abort();
@@ -131,7 +137,8 @@ class PostgresDatabase implements SqlDatabase {
     const wanted = options.isAnnounced === true ? () => announced(work) : work;
     const result = await repeated(async () => {
       await using session = await checkOut(this.#pool);
-      return session.transaction(begin, wanted);
+      // Awaited here: without it the connection would go to somebody else in the middle.
+      return await session.transaction(begin, wanted);
     });
     // Sooner than the notification, which also comes.
     if (options.isAnnounced === true) this.#hint();

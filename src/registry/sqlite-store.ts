@@ -175,7 +175,7 @@ class Connection {
 
   close(): void {
     this.#statements.clear();
-    this.database.close();
+    if (this.database.isOpen) this.database.close();
   }
 
   #rowsOf({ sql, params }: Statement): readonly Row[] {

@@ -39,19 +39,22 @@ export interface ChildOptions {
    * die alone and leave what they started. As Ctrl-C in a terminal does.
    */
   readonly isGroup?: boolean;
+  /** Run as this user and group, which only root can: for programs that refuse to be root. */
+  readonly uid?: number;
 }
 
 /** Starts a program. Its standard input stays open until `write(undefined)`. */
 export async function startChild(
   command: string,
   args: readonly string[],
-  { env = {}, cwd = projectRoot, isGroup = false }: ChildOptions = {},
+  { env = {}, cwd = projectRoot, isGroup = false, uid }: ChildOptions = {},
 ): Promise<Child> {
   const child = spawn(command, args, {
     cwd,
     env: { ...process.env, ...env },
     stdio: "pipe",
     detached: isGroup,
+    ...(uid !== undefined && { uid, gid: uid }),
   });
   let stdout = "";
   let stderr = "";

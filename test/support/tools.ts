@@ -10,11 +10,12 @@ import { projectRoot } from "./source-files.ts";
  * Absolute path of the program, or undefined when this machine lacks it: then skip with
  * `test.skipIf(tool === undefined)`. Throws in CI.
  * @param neededBy what cannot be tested without it, as the report at the end shall name it
+ * @param from what installs it
  */
-export function requireTool(name: string, neededBy: string): string | undefined {
+export function requireTool(name: string, neededBy: string, from = ".ci/install-tools"): string | undefined {
   const found = candidates(name).find(isExecutable);
   if (found !== undefined) return found;
-  const line = `${neededBy}: ${name} (.ci/install-tools)`;
+  const line = `${neededBy}: ${name} (${from})`;
   if (process.env["CI"] !== undefined) throw new Error(`missing tool for ${line}`);
   const leftOutFile = process.env["KEYWARD_LEFT_OUT"];
   if (leftOutFile !== undefined) appendFileSync(leftOutFile, `${line}\n`);
