@@ -94,8 +94,8 @@ function keptMode(mode: number): number {
   return (mode & 0o007) === 0 ? mode & 0o640 : mode & 0o600;
 }
 
-/** Makes the rename itself durable. */
-async function syncFolder(folder: string): Promise<void> {
+/** Makes a rename in the folder durable. */
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r");
   try {
     await handle.sync();

@@ -7,6 +7,8 @@ export type RegistryFaultKind =
   /** No connection, or it broke. */
   | "unreachable"
   | "timeout"
+  /** An event stream opened, and nothing ever came. */
+  | "silent"
   /** 401 or 403: our token, not a client's key. */
   | "unauthorized"
   /** 429 or 503: it asks us to come later. */

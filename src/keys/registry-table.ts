@@ -4,6 +4,7 @@
  * understood is refused. No I/O, so that every order of events can be tried.
  */
 import { setImmediate as breathe } from "node:timers/promises";
+import { BoundedMap } from "../base/bounded-map.ts";
 import type { Clock } from "../base/clock.ts";
 import { type CompactKeys, REFUSED } from "./compact-keys.ts";
 import type { Digest } from "./digest.ts";
@@ -32,6 +33,8 @@ export type Applied = "applied" | "stale" | "gap" | "reset";
 export interface TableListener {
   /** `find` gives the new answer already. */
   changed(change: KeyChange): void;
+  /** Everything may be different, in a way that `applied` and `ended` do not tell. */
+  replaced(): void;
   /** A change was applied in its turn. */
   applied(cursor: Cursor, event: ChangeEvent, data: unknown): void;
   /** A key was ended by something that did not come in its turn. */
@@ -68,9 +71,9 @@ export class KeyTable {
   #keys: CompactKeys | undefined;
   #cursor: Cursor | undefined;
   #held: HeldRemoval | undefined;
-  readonly #ended = new Set<Digest>();
+  readonly #ended = new BoundedMap<Digest, true>(ENDED_MAX);
   /** Digest → revision of its last change; only while there is no table to hold the record itself. */
-  readonly #recent = new Map<Digest, number>();
+  readonly #recent = new BoundedMap<Digest, number>(RECENT_MAX);
 
   constructor(options: TableOptions) {
     this.#options = options;
@@ -150,13 +153,8 @@ export class KeyTable {
       if (change.digest !== undefined) this.#note(change.digest, cursor.rev);
       this.#take(changeOfDelta(change));
     }
-    if (changes.length > SINGLE_CHANGES_MAX) {
-      listener.changed({ kind: "reset" });
-      return;
-    }
-    for (const { digest } of changes) {
-      if (digest !== undefined) listener.changed({ kind: "changed", digest });
-    }
+    this.#tell(changes);
+    if (changes.length > 0 || cursor.rev !== known.rev) listener.replaced();
   }
 
   /**
@@ -175,6 +173,17 @@ export class KeyTable {
     this.#cursor = cursor;
     this.#recent.clear();
     this.#options.listener.changed({ kind: "reset" });
+    this.#options.listener.replaced();
+  }
+
+  #tell(changes: readonly DeltaChange[]): void {
+    const { listener } = this.#options;
+    if (changes.length > SINGLE_CHANGES_MAX) listener.changed({ kind: "reset" });
+    for (const { digest } of changes) {
+      if (digest === undefined) continue;
+      if (changes.length <= SINGLE_CHANGES_MAX) listener.changed({ kind: "changed", digest });
+      if (this.#isEnded(digest)) listener.ended(digest);
+    }
   }
 
   async #compare(old: CompactKeys, draft: CompactKeys, isSameHistory: boolean): Promise<void> {
@@ -213,7 +222,7 @@ export class KeyTable {
   }
 
   #keepEnded(draft: CompactKeys): void {
-    for (const digest of this.#ended) {
+    for (const digest of this.#ended.keys()) {
       const record = draft.get(digest);
       if (record === undefined || record === REFUSED || record.revoked_at !== undefined) continue;
       draft.set(digest, { ...record, revoked_at: this.#now() });
@@ -259,15 +268,11 @@ export class KeyTable {
       return;
     }
     this.#keys?.delete(digest);
-    this.#ended.add(digest);
-    forgetOldest(this.#ended, ENDED_MAX);
+    this.#ended.set(digest, true);
   }
 
   #note(digest: Digest, rev: number): void {
-    if (this.#keys !== undefined) return;
-    this.#recent.delete(digest);
-    this.#recent.set(digest, rev);
-    forgetOldest(this.#recent, RECENT_MAX);
+    if (this.#keys === undefined) this.#recent.set(digest, rev);
   }
 
   #now(): string {
@@ -283,14 +288,6 @@ async function keepMissing(old: CompactKeys, draft: CompactKeys, nowMs: number):
       if (record !== undefined && record !== REFUSED) draft.set(digest, record);
     }
     await breathe();
-  }
-}
-
-function forgetOldest(entries: Set<Digest> | Map<Digest, number>, max: number): void {
-  if (entries.size <= max) return;
-  for (const oldest of entries.keys()) {
-    entries.delete(oldest);
-    return;
   }
 }
 

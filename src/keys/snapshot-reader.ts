@@ -16,7 +16,7 @@ export type SnapshotHead = z.output<typeof snapshotHeadSchema>;
 
 export interface SnapshotSink {
   /** @returns whether the rest is wanted */
-  head(head: SnapshotHead): boolean;
+  readHead(head: SnapshotHead): boolean;
   record(digest: Digest, record: KeyRecord): void;
   /** Only in a delta. */
   removed(digest: Digest): void;
@@ -55,11 +55,12 @@ export async function readSnapshot(
   return reader.finish();
 }
 
-class SnapshotReader {
+/** The same, a line at a time; for a source that goes on after the last line. */
+export class SnapshotReader {
   readonly #sink: SnapshotSink;
   readonly #hash = createHash("sha256");
   #head: SnapshotHead | undefined;
-  #isEnded = false;
+  isEnded = false;
   #lines = 0;
   #refused = 0;
 
@@ -70,7 +71,7 @@ class SnapshotReader {
   /** @returns whether the rest is wanted */
   read(line: Buffer): boolean {
     const value = parseLine(line);
-    if (this.#isEnded) throw garbage("something follows the end of the snapshot");
+    if (this.isEnded) throw garbage("something follows the end of the snapshot");
     if (this.#head === undefined) return this.#readHead(value);
     if (kindOf(value) === "end") {
       this.#readEnd(value, this.#head);
@@ -84,7 +85,7 @@ class SnapshotReader {
   }
 
   finish(): SnapshotHead {
-    if (this.#head === undefined || !this.#isEnded) throw garbage("the snapshot is cut short");
+    if (this.#head === undefined || !this.isEnded) throw garbage("the snapshot is cut short");
     const isTooBad = this.#refused > REFUSED_MAX && this.#refused > this.#lines * REFUSED_SHARE_MAX;
     if (isTooBad || (this.#refused > 0 && this.#refused === this.#lines)) {
       throw garbage(`${this.#refused} of ${this.#lines} records of the snapshot are not understood`);
@@ -96,7 +97,7 @@ class SnapshotReader {
     const parsed = snapshotHeadSchema.safeParse(value);
     if (!parsed.success) throw garbage("the snapshot has no valid first line");
     this.#head = parsed.data;
-    return this.#sink.head(parsed.data);
+    return this.#sink.readHead(parsed.data);
   }
 
   #readEnd(value: unknown, head: SnapshotHead): void {
@@ -107,7 +108,7 @@ class SnapshotReader {
       throw garbage("the snapshot's first and last line and its records do not agree");
     }
     if (sha256 !== this.#hash.digest("hex")) throw garbage("the snapshot does not have its checksum");
-    this.#isEnded = true;
+    this.isEnded = true;
   }
 
   #readRecord(value: unknown, head: SnapshotHead): void {

@@ -36,6 +36,7 @@ class TableScene {
     removalHoldMs: HOLD_MS,
     listener: {
       changed: (change) => this.changes.push(change),
+      replaced: () => undefined,
       applied: ({ rev }) => this.applied.push(rev),
       ended: (digest) => this.ended.push(digest),
       distrusted: (what) => this.distrusted.push(what),
