@@ -11,7 +11,8 @@ import { Exchange } from "../../src/gate/exchange.ts";
 import { type GateState, compileGate } from "../../src/gate/gate-state.ts";
 import type { RequestLine } from "../../src/gate/head.ts";
 import type { RouteFault } from "../../src/gate/routes.ts";
-import { Upstream } from "../../src/gate/upstream.ts";
+import type { Upstream } from "../../src/gate/upstream.ts";
+import { UpstreamSet } from "../../src/gate/upstreams.ts";
 import { KeyCacheStats } from "../../src/keys/cache.ts";
 import { KeyCounterTable } from "../../src/keys/counters.ts";
 import { digestOf } from "../../src/keys/digest.ts";
@@ -61,31 +62,6 @@ export function gateConfig(change: ConfigChange = {}): GateConfig {
   });
 }
 
-export function upstreamsOf(config: GateConfig): Map<string, Upstream> {
-  return new Map(
-    Object.entries(config.upstreams).map(([name, upstream]) => [
-      name,
-      new Upstream({
-        name,
-        origin: upstream.url,
-        socketPath: undefined,
-        connectionsMax: upstream.connections,
-        queueMax: upstream.queue,
-        connectTimeoutMs: upstream.timeouts.connect,
-        headersTimeoutMs: upstream.timeouts.headers,
-        idleTimeoutMs: upstream.timeouts.idle,
-        totalTimeoutMs: upstream.timeouts.total,
-        sendsClientHost: upstream.host === "client",
-        credentialHeaders:
-          upstream.auth === undefined
-            ? []
-            : [upstream.auth.header, `${upstream.auth.scheme ?? ""} ${upstream.auth.value}`.trim()],
-        tls: undefined,
-      }),
-    ]),
-  );
-}
-
 export function requestLine(fields: RequestFields = {}): RequestLine {
   const { method = "GET", target = "/v1/memories", httpVersion = "1.1", headers = [] } = fields;
   const { host = "gate.test" } = fields;
@@ -103,7 +79,7 @@ export class GateScene {
 
   constructor({ config, keys = [], source }: SceneOptions = {}) {
     this.config = gateConfig(config);
-    this.upstreams = upstreamsOf(this.config);
+    this.upstreams = new UpstreamSet().prepare(this.config);
     const compiled = compileGate(this.config, {
       clock: this.clock,
       source: source ?? sourceOf(keys),
