@@ -88,7 +88,7 @@ function isSegmentAllowed(units: readonly Unit[], isLast: boolean): boolean {
 }
 
 function isPrintable(text: string): boolean {
-  return [...text].every((char) => char > " " && char < "\x7f");
+  return Array.from(text).every((char) => char > " " && char < "\x7f");
 }
 
 function charOf(byte: number): string {
