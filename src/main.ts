@@ -10,6 +10,7 @@ import { version } from "./cli/version.ts";
 
 const loaders: Readonly<Record<CommandName, () => Promise<{ readonly run: Command }>>> = {
   serve: () => import("./cli/serve.ts"),
+  registry: () => import("./cli/registry.ts"),
   demo: () => import("./cli/demo.ts"),
   keys: () => import("./cli/keys.ts"),
   check: () => import("./cli/check.ts"),

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { configJsonSchema } from "../config/json-schema.ts";
 import { referencePage } from "../config/reference.ts";
+import { registryJsonSchema, registryReferencePage } from "../config/registry-reference.ts";
+import { publishedDocuments } from "../registry/routes.ts";
 import { type CommandIo, EXIT_OK } from "./command.ts";
 import { referenceTables } from "./reference-tables.ts";
 
@@ -13,7 +15,7 @@ Prints the JSON Schema (draft 7) of the gate's config. An editor with a YAML lan
 when the file begins with:  # yaml-language-server: $schema=./keyward.schema.json
 
   --reference  print the reference page instead
-  --write      write both into the folder config/ instead
+  --write      write these, the registry's and its OpenAPI documents into the folder config/ instead
 `;
 
 const OPTIONS = {
@@ -22,10 +24,19 @@ const OPTIONS = {
   help: { type: "boolean", short: "h", default: false },
 } as const;
 
-/** What is generated from the schema, by its name in config/. */
+/** Largest page of a registry that does not say otherwise. */
+const PAGE_SIZE_DEFAULT = 200;
+
+const asFile = (value: object): string => `${JSON.stringify(value, undefined, 2)}\n`;
+
+/** What is generated from schemas and routes, by its name in config/. */
 export const generatedFiles: Readonly<Record<string, () => string>> = {
-  "keyward.schema.json": () => `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`,
+  "keyward.schema.json": () => asFile(configJsonSchema()),
   "REFERENCE.md": () => referencePage() + referenceTables(),
+  "registry.schema.json": () => asFile(registryJsonSchema()),
+  "REGISTRY-REFERENCE.md": registryReferencePage,
+  "openapi-registry.json": () => asFile(publishedDocuments(PAGE_SIZE_DEFAULT).management),
+  "openapi-protocol-v1.json": () => asFile(publishedDocuments(PAGE_SIZE_DEFAULT).protocol),
 };
 
 export async function run(args: readonly string[], io: CommandIo): Promise<number> {

@@ -9,6 +9,7 @@ import { loadGate } from "./load-gate.ts";
 import { startGate } from "./running-gate.ts";
 import { PrimaryGate, workerCount } from "./serve-primary.ts";
 import { serveAsWorker } from "./serve-worker.ts";
+import { type Served, untilStopped } from "./until-stopped.ts";
 
 const USAGE = `Usage: keyward serve [--config keyward.yaml]
 
@@ -23,36 +24,6 @@ export async function run(args: readonly string[], io: CommandIo): Promise<numbe
   if (cluster.isWorker) return await serveAsWorker(configFile, io);
   const started = await start(configFile, io);
   return typeof started === "number" ? started : await untilStopped(started);
-}
-
-/** What signals act on: one gate, or the primary of several. */
-interface Served {
-  reload(reason: string): unknown;
-  close(): Promise<void>;
-  /** Ends the processes that serve, at once. */
-  kill?(): void;
-}
-
-async function untilStopped(served: Served): Promise<number> {
-  const { promise: stopped, resolve: stop } = Promise.withResolvers<number>();
-  const onHangUp = (): void => void served.reload("SIGHUP");
-  let isStopping = false;
-  const onTerminate = (): void => {
-    if (isStopping) {
-      served.kill?.();
-      // Whatever is still open would keep the process alive until its grace is over.
-      process.exit(EXIT_FAILURE);
-    }
-    isStopping = true;
-    served.close().then(
-      () => stop(EXIT_OK),
-      () => stop(EXIT_FAILURE),
-    );
-  };
-  process.on("SIGHUP", onHangUp).on("SIGTERM", onTerminate).on("SIGINT", onTerminate);
-  const code = await stopped;
-  process.off("SIGHUP", onHangUp).off("SIGTERM", onTerminate).off("SIGINT", onTerminate);
-  return code;
 }
 
 /** A number is an exit code. */

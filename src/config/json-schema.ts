@@ -32,8 +32,8 @@ export interface SchemaNode {
 }
 
 /** The schema with the facts of each option, for the reference page. */
-export function annotatedSchema(): SchemaNode {
-  return z.toJSONSchema(gateConfigSchema, {
+export function annotatedSchema(config: z.ZodType = gateConfigSchema): SchemaNode {
+  return z.toJSONSchema(config, {
     io: "input",
     target: "draft-7",
     override: ({ zodSchema, jsonSchema }) => {
@@ -47,8 +47,8 @@ export function annotatedSchema(): SchemaNode {
 }
 
 /** The JSON Schema as it is published in config/. */
-export function configJsonSchema(): SchemaNode {
-  const { definitions, ...schema } = annotatedSchema();
+export function configJsonSchema(config: z.ZodType = gateConfigSchema): SchemaNode {
+  const { definitions, ...schema } = annotatedSchema(config);
   const full = { ...forEditors(schema), definitions: { ...definitions, variable: VARIABLE } };
   return JSON.parse(
     JSON.stringify(full, (name, value: unknown) => (name === "facts" ? undefined : value)),

@@ -1,4 +1,5 @@
 /** The reference page of the config: every option with type, default, bounds and meaning. */
+import type { z } from "zod";
 import { annotatedSchema, type SchemaNode } from "./json-schema.ts";
 
 /** One option as the reference shows it. */
@@ -16,8 +17,8 @@ export interface OptionEntry {
 }
 
 /** All options in the order of the schema; reserved names are left out. */
-export function listOptions(): readonly OptionEntry[] {
-  return optionsIn(annotatedSchema(), "");
+export function listOptions(config?: z.ZodType): readonly OptionEntry[] {
+  return optionsIn(annotatedSchema(config), "");
 }
 
 function optionsIn(node: SchemaNode, prefix: string): readonly OptionEntry[] {
@@ -94,8 +95,12 @@ options as a file to copy from, and [keyward.schema.json](keyward.schema.json) m
 
 /** The page as it is published in config/. */
 export function referencePage(): string {
-  const options = listOptions();
-  const parts = [INTRODUCTION];
+  return pageOf(INTRODUCTION, listOptions());
+}
+
+/** Sections with their options, below an introduction. */
+export function pageOf(introduction: string, options: readonly OptionEntry[]): string {
+  const parts = [introduction];
   for (const section of options.filter(({ path }) => !/[.[]/.test(path))) {
     const inner = options.filter(
       ({ path }) => path.startsWith(`${section.path}.`) || path.startsWith(`${section.path}[`),

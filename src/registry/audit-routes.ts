@@ -5,7 +5,7 @@ import { keyRecordSchema } from "../keys/record.ts";
 import { type Route, route } from "./api.ts";
 import { definedOnly, pageInput, readPage } from "./paging.ts";
 import { Problem } from "./problem.ts";
-import { isLive } from "./propagation.ts";
+import { behindOf, isLive } from "./propagation.ts";
 import type { AuditEntry, Store } from "./store.ts";
 import { instantSchema, pageSchema, viewPage } from "./view.ts";
 
@@ -92,11 +92,11 @@ export function auditRoutes({ store, clock, pageMax }: AuditRouteParts): readonl
     async run() {
       const now = await store.cursor();
       const items = (await store.listGates()).map((gate) => {
-        const isSameHistory = gate.rev !== undefined && gate.epoch === now.epoch;
+        const behind = behindOf(gate, now);
         return {
           ...definedOnly(gate),
           live: isLive(gate, clock.now()),
-          ...(isSameHistory && { behind: Math.max(0, now.rev - (gate.rev ?? 0)) }),
+          ...(behind !== undefined && { behind }),
         };
       });
       return { status: 200, json: { items } };

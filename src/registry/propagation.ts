@@ -83,3 +83,24 @@ export function isLive(gate: KnownGate, nowMs: number): boolean {
 function hasApplied(gate: KnownGate, { epoch, rev }: Cursor): boolean {
   return gate.epoch === epoch && gate.rev !== undefined && gate.rev >= rev;
 }
+
+/** Changes that a gate has not applied yet; undefined when it follows another history or none. */
+export function behindOf(gate: KnownGate, now: Cursor): number | undefined {
+  if (gate.rev === undefined || gate.epoch !== now.epoch) return undefined;
+  return Math.max(0, now.rev - gate.rev);
+}
+
+export interface LiveGate {
+  readonly gate: string;
+  readonly behind: number | undefined;
+}
+
+/** Live gates and how far each has followed, for metrics. */
+export async function liveGates(
+  store: Pick<Store, "listGates" | "cursor">,
+  nowMs: number,
+): Promise<readonly LiveGate[]> {
+  const cursor = await store.cursor();
+  const gates = (await store.listGates()).filter((gate) => isLive(gate, nowMs));
+  return gates.map((gate) => ({ gate: gate.gate, behind: behindOf(gate, cursor) }));
+}

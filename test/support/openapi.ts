@@ -77,7 +77,7 @@ export function expectDocumented(method: string, path: string, answer: Answer): 
   expect(found, `${operation.operationId} answered ${answer.status}: ${answer.text}`).toBeDefined();
   const name = found?.$ref?.split("/").at(-1);
   const response = name === undefined ? found : document.components.responses[name];
-  const [contentType] = String(answer.headers["content-type"] ?? "").split(";");
+  const [contentType] = (answer.headers["content-type"] ?? "").split(";");
   const schema = response?.content?.[contentType ?? ""]?.schema;
   if (response?.content === undefined) return expect(answer.body.length, operation.operationId).toBe(0);
   if (schema === undefined) {

@@ -1,0 +1,32 @@
+/** What the registry's config means to its server. */
+import type { RegistryConfig } from "../config/registry-schema.ts";
+import type { RegistryOptions } from "../registry/server.ts";
+
+/** A few unanswered polls are a hiccup; more, and nobody may call himself up to date. */
+export function silenceMaxMs({ gates }: RegistryConfig): number {
+  return Math.max(3_000, gates.poll * 3);
+}
+
+export function registryOptions(config: RegistryConfig): RegistryOptions {
+  const { limits, gates, retention } = config;
+  return {
+    keyFormat: config.key_format,
+    bodyBytesMax: limits.body,
+    connectionsMax: limits.connections,
+    pageMax: limits.page_size,
+    failuresMax: limits.failed_attempts,
+    trustedProxies: config.trusted_proxies,
+    pollMs: gates.poll,
+    gateApi: {
+      heartbeatMs: gates.heartbeat,
+      silenceMaxMs: silenceMaxMs(config),
+      longPollMaxMs: gates.long_poll,
+      streamsMax: limits.streams,
+      snapshotsMax: limits.snapshots,
+      stallMs: gates.stall,
+      foundTtl: gates.found_ttl / 1000,
+      unknownTtl: gates.unknown_ttl / 1000,
+    },
+    retention: { usageMs: retention.usage, auditMs: retention.audit, changes: retention.changes },
+  };
+}
