@@ -103,6 +103,8 @@ class PostgresDatabase implements SqlDatabase {
     const epoch = newEpoch(this.#random);
     // As long as it takes, unlike a request.
     const client = new pg.Client({ ...this.#config, query_timeout: 0 });
+    // Also while it ends: an error that nobody hears ends the process.
+    client.on("error", () => undefined);
     const session = new Session(client, () => void client.end());
     await using _ = session;
     await client.connect();

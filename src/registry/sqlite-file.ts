@@ -7,14 +7,16 @@ import { backup, DatabaseSync } from "node:sqlite";
 
 export const IN_MEMORY = ":memory:";
 
-/** The calling thread is blocked for at most this long; longer waits are the caller's, without blocking. */
-const BUSY_TIMEOUT_MS = 100;
+/** The thread is blocked for as long while another process holds the file; longer waits are not. */
+const BUSY_TIMEOUT_MS = 20;
+/** At the start it may be: several processes open the file, one turns it to WAL. */
+const OPEN_TIMEOUT_MS = 10_000;
 const WAL_BYTES_MAX = 64 * 1024 * 1024;
 
 export function openDatabase(path: string): DatabaseSync {
   if (path !== IN_MEMORY) makePrivate(path);
   const database = new DatabaseSync(path, {
-    timeout: BUSY_TIMEOUT_MS,
+    timeout: OPEN_TIMEOUT_MS,
     enableForeignKeyConstraints: true,
     enableDoubleQuotedStringLiterals: false,
   });
@@ -23,6 +25,7 @@ export function openDatabase(path: string): DatabaseSync {
     // With WAL, NORMAL may lose the last commits when the power fails; a revocation must not be lost.
     database.exec("PRAGMA synchronous = FULL");
     database.exec(`PRAGMA journal_size_limit = ${WAL_BYTES_MAX}`);
+    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
   } catch (error) {
     database.close();
     throw error;

@@ -39,9 +39,9 @@ const sqliteDialect: Dialect = {
 /** How often another process's commits are looked for, while somebody wants to know. */
 const WATCH_MS = 200;
 
-/** Another process is writing: how long to try, and how long to leave the event loop alone between. */
-const BUSY_MS_MAX = 10_000;
-const BUSY_PAUSE_MS = 5;
+/** While another process holds the file: how often to try, and how long to let the event loop go on. */
+const BUSY_ATTEMPTS_MAX = 500;
+const BUSY_PAUSE_MS = 10;
 
 class SqliteDatabase implements SqlDatabase {
   readonly dialect = sqliteDialect;
@@ -73,20 +73,22 @@ class SqliteDatabase implements SqlDatabase {
     this.#connection.close();
   }
 
-  readonly read = async <T>(work: () => Work<T>): Promise<T> => this.#connection.run(work());
+  read<T>(work: () => Work<T>): Promise<T> {
+    return whenFree(() => this.#connection.run(work()));
+  }
 
-  readonly write = async <T>(work: () => Work<T>, { isAnnounced }: WriteOptions = {}): Promise<T> => {
-    const result = await whenFree(() => this.#connection.transaction("IMMEDIATE", work));
+  async write<T>(work: () => Work<T>, { isAnnounced }: WriteOptions = {}): Promise<T> {
+    const result = await whenFree(() => this.#connection.transaction(work));
     if (isAnnounced === true) this.#announce();
     return result;
-  };
+  }
 
   async openView(): Promise<DatabaseView> {
     const view = new Connection(openView(this.#path, this.#connection.database));
     // The first read fixes what this transaction sees.
     view.exec("BEGIN");
     return {
-      read: async (work) => view.run(work()),
+      read: (work) => whenFree(() => view.run(work())),
       async [Symbol.asyncDispose]() {
         view.close();
       },
@@ -151,8 +153,9 @@ class Connection {
     return step.value;
   }
 
-  transaction<T>(kind: "IMMEDIATE", work: () => Work<T>): T {
-    this.exec(`BEGIN ${kind}`);
+  transaction<T>(work: () => Work<T>): T {
+    // Takes the lock at once: a reader that becomes a writer could not wait for another one.
+    this.exec("BEGIN IMMEDIATE");
     try {
       const result = this.run(work());
       this.exec("COMMIT");
@@ -197,11 +200,11 @@ const SQLITE_BUSY = 5;
 
 /** Repeats what found the file locked by another process, and lets the event loop go on meanwhile. */
 async function whenFree<T>(attempt: () => T): Promise<T> {
-  for (let waitedMs = 0; ; waitedMs += BUSY_PAUSE_MS) {
+  for (let attempts = 1; ; attempts++) {
     try {
       return attempt();
     } catch (error) {
-      if (!isBusy(error) || waitedMs >= BUSY_MS_MAX) throw error;
+      if (!isBusy(error) || attempts === BUSY_ATTEMPTS_MAX) throw error;
       await delay(BUSY_PAUSE_MS);
     }
   }

@@ -63,6 +63,8 @@ export async function startPostgres(
   const urlOf = (database: string): string => `postgres://postgres@127.0.0.1:${port}/${database}`;
   const query = async (sql: string, url = urlOf("postgres")): Promise<Record<string, unknown>[]> => {
     const client = new pg.Client({ connectionString: url });
+    // A test may stop the server under it.
+    client.on("error", () => undefined);
     await client.connect();
     try {
       return (await client.query<Record<string, unknown>>(sql)).rows;
