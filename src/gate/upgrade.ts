@@ -6,16 +6,17 @@
  * (RFC 9931).
  */
 import { createHash } from "node:crypto";
-import { STATUS_CODES, type IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Dispatcher } from "undici";
 import { Denial } from "../errors/denial.ts";
 import type { Admitted } from "./admit.ts";
 import type { Exchange } from "./exchange.ts";
-import { readResponseHead } from "./incoming.ts";
+import { readResponseHead, reasonOf } from "./incoming.ts";
 import { buildOutgoingHeaders } from "./outgoing.ts";
 import type { RelayContext } from "./relay.ts";
 import { renderRaw } from "./reply.ts";
+import { warnOfRotation } from "./rotation-warning.ts";
 import type { Watched } from "./sweeper.ts";
 import { Tunnel } from "./tunnel.ts";
 import type { Visitor } from "./upstream.ts";
@@ -74,6 +75,12 @@ export class Upgrade implements Dispatcher.DispatchHandler, Watched, Visitor {
   start(): void {
     const { upstream } = this.#admitted;
     this.#exchange.upstream = upstream.name;
+    // The client may have left while its key was looked up.
+    if (this.#socket.destroyed) {
+      this.#exchange.aborted = true;
+      this.#context.finished(this.#exchange);
+      return;
+    }
     const refusal = upstream.hasRoom ? this.#stopping() : new Denial("upstream_busy");
     if (refusal !== undefined) {
       this.#context.denyRaw(this.#socket, this.#exchange, refusal);
@@ -129,6 +136,7 @@ export class Upgrade implements Dispatcher.DispatchHandler, Watched, Visitor {
     this.#exchange.upgraded = true;
     this.#exchange.upstreamMs = this.#context.monotonic() - this.#startedMs;
     const { headers } = readResponseHead(controller.rawHeaders ?? [], 101, this.#context.identityNames);
+    warnOfRotation(headers, this.#admitted.key);
     let head = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n";
     for (let i = 0; i + 1 < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
     this.#socket.write(Buffer.from(`${head}X-Request-Id: ${this.#exchange.id}\r\n\r\n`, "latin1"));
@@ -154,7 +162,7 @@ export class Upgrade implements Dispatcher.DispatchHandler, Watched, Visitor {
     this.#exchange.status = status;
     this.#exchange.upstreamMs = this.#context.monotonic() - this.#startedMs;
     const { headers } = readResponseHead(controller.rawHeaders ?? [], status, this.#context.identityNames);
-    const text = statusText ?? STATUS_CODES[status] ?? "";
+    const text = reasonOf(statusText);
     this.#socket.write(renderRaw({ status, headers, body: Buffer.alloc(0) }, text, this.#context.now()));
   }
 

@@ -4,6 +4,8 @@
  */
 import { once } from "node:events";
 import { type IncomingMessage, createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { TlsOptions } from "node:tls";
 import { type WebSocket, WebSocketServer } from "ws";
 import { portOf } from "./listening.ts";
 
@@ -22,15 +24,15 @@ export interface WsUpstreamOptions {
   readonly refusal?: { readonly status: number; readonly body: string };
   /** Listen on this unix socket. */
   readonly socketPath?: string;
+  /** Speak TLS with these. */
+  readonly tls?: TlsOptions;
 }
 
-export async function startWsUpstream({
-  protocol,
-  refusal,
-  socketPath,
-}: WsUpstreamOptions = {}): Promise<WsUpstream> {
+export async function startWsUpstream(options: WsUpstreamOptions = {}): Promise<WsUpstream> {
+  const { protocol, refusal, socketPath, tls } = options;
   const handshakes: IncomingMessage[] = [];
-  const server = createServer((_request, response) => response.writeHead(404).end());
+  const server = tls === undefined ? createServer() : createTlsServer(tls);
+  server.on("request", (_request, response) => response.writeHead(404).end());
   const webSockets = new WebSocketServer({
     server,
     perMessageDeflate: false,
@@ -54,7 +56,10 @@ export async function startWsUpstream({
   else server.listen(socketPath);
   await once(server, "listening");
   return {
-    url: socketPath === undefined ? `http://127.0.0.1:${portOf(server)}` : `unix:${socketPath}`,
+    url:
+      socketPath === undefined
+        ? `http${tls === undefined ? "" : "s"}://127.0.0.1:${portOf(server)}`
+        : `unix:${socketPath}`,
     handshakes,
     sockets,
     async [Symbol.asyncDispose]() {

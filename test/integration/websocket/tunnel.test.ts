@@ -5,6 +5,7 @@ import { makeKey } from "../../support/fixtures.ts";
 import { valuesOf } from "../../support/gate-scene.ts";
 import { makeTempFolder } from "../../support/temp-folder.ts";
 import { startTestGate } from "../../support/test-gate.ts";
+import { CertificateAuthority } from "../../support/tls.ts";
 import { waitFor } from "../../support/wait-for.ts";
 import { openWebSocket, shakeHands } from "../../support/ws-client.ts";
 import { startWsUpstream } from "../../support/ws-upstream.ts";
@@ -125,4 +126,30 @@ test("a WebSocket reaches an upstream on a unix socket", async () => {
   await using client = await openWebSocket(`${gate.url}/v1/memories/live`, { key: key.secret });
   client.socket.send("tea");
   expect((await client.message(0)).toString()).toBe("tea");
+});
+
+test("a WebSocket reaches an upstream behind TLS whose certificate holds, and no other", async () => {
+  const authority = new CertificateAuthority();
+  await using folder = await makeTempFolder();
+  const files = {
+    right: await folder.write("right.pem", authority.cert),
+    wrong: await folder.write("wrong.pem", new CertificateAuthority().cert),
+  };
+  await using upstream = await startWsUpstream({ tls: authority.issue("127.0.0.1") });
+  for (const [which, ca_file] of Object.entries(files)) {
+    await using gate = await startTestGate({
+      upstreamUrl: upstream.url,
+      keys: [key],
+      config: { upstreams: { default: { url: upstream.url, tls: { ca_file } } } },
+    });
+    const handshake = await shakeHands(`${gate.url}/v1/memories/live`, { key: key.secret });
+    if (which === "wrong") {
+      expect(handshake).toMatchObject({ kind: "refused", status: 502 });
+      continue;
+    }
+    if (handshake.kind !== "open") throw new Error(JSON.stringify(handshake));
+    await using client = handshake.client;
+    client.socket.send("tea");
+    expect((await client.message(0)).toString()).toBe("tea");
+  }
 });
