@@ -115,6 +115,12 @@ const upstream = z
       .enum(["upstream", "client"])
       .describe("Which Host header the backend sees: its own, or the one that the client sent.")
       .default("upstream"),
+    client: z
+      .enum(["auto", "undici"])
+      .describe(
+        "What speaks HTTP to the backend: auto is the gate's own client for http:// and unix:, undici for https://.",
+      )
+      .default("auto"),
     tls: tls.optional(),
   })
   .superRefine((upstream, context) => {

@@ -2,6 +2,7 @@
  * The one builder of response headers for the client: the upstream's, less what was meant for the
  * hop between gate and upstream (RFC 9110 section 7.6.1) and less what must not get out.
  */
+import { HEADERS_MAX, ResponseFault } from "./http1/response-parser.ts";
 
 const NEVER_RELAYED = new Set([
   "connection",
@@ -30,24 +31,30 @@ export interface ResponseHead {
 }
 
 /**
- * @param raw name, value, name, value as the upstream sent them (latin-1 bytes)
+ * @param raw name, value, name, value as the upstream sent them (bytes are latin-1)
  * @param identityNames lower-case identity header names, never echoed to clients
+ * @throws ResponseFault when the answer cannot be relayed as what it is
  */
 export function readResponseHead(
-  raw: readonly Buffer[],
+  raw: readonly (Buffer | string)[],
   status: number,
   identityNames: ReadonlySet<string>,
 ): ResponseHead {
+  if (raw.length > 2 * HEADERS_MAX) throw new ResponseFault("too many header fields");
   const lines: string[] = [];
   let nominated: Set<string> | undefined;
+  let codings = "";
   for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = raw[i]?.toString("latin1") ?? "";
-    const value = raw[i + 1]?.toString("latin1") ?? "";
+    const name = textOf(raw[i]);
+    const value = textOf(raw[i + 1]);
     const lower = name.toLowerCase();
     if (lower === "connection") nominated = addNominations(nominated, value);
+    if (lower === "transfer-encoding") codings += `${value.toLowerCase()},`;
     if (NEVER_RELAYED.has(lower) || identityNames.has(lower)) continue;
     lines.push(lower, name, value);
   }
+  // llhttp lets others pass; without their name, which goes no further, the body would be garbage.
+  if (status >= 200 && codings !== "" && codings !== "chunked,") throw new ResponseFault("transfer coding");
   return assemble(lines, status, nominated);
 }
 
@@ -64,8 +71,8 @@ function assemble(
     const value = lines[i + 2] ?? "";
     if (nominated?.has(lower) === true && lower !== "content-length") continue;
     if (lower === "content-length") {
-      // RFC 9110 section 8.6: no length on a 204.
-      if (status === 204) continue;
+      // RFC 9110 section 8.6: no length on a 204 or an interim answer.
+      if (status === 204 || status < 200) continue;
       contentLength = Number(value);
     } else if (lower === "content-type") {
       isEventStream = /^text\/event-stream\b/i.test(value);
@@ -79,4 +86,13 @@ function addNominations(into: Set<string> | undefined, value: string): Set<strin
   const names = into ?? new Set();
   for (const part of value.toLowerCase().split(",")) names.add(part.trim());
   return names;
+}
+
+function textOf(part: Buffer | string | undefined): string {
+  return typeof part === "string" ? part : (part?.toString("latin1") ?? "");
+}
+
+/** A reason phrase that can be sent on; undici has read it as UTF-8, which need not be one. */
+export function reasonOf(text: string | undefined): string {
+  return text !== undefined && /^[\t\x20-\x7e\x80-\xff]*$/.test(text) ? text : "";
 }

@@ -46,10 +46,11 @@ const BEFORE_SEND: ReadonlyMap<string, readonly [UpstreamErrorKind, DenialCode]>
   ["ENOTFOUND", ["dns", "upstream_unreachable"]],
   ["EAI_AGAIN", ["dns", "upstream_unreachable"]],
   ["UND_ERR_CONNECT_TIMEOUT", ["timeout", "upstream_timeout"]],
+  ["UPSTREAM_CONNECT_TIMEOUT", ["timeout", "upstream_timeout"]],
   ["ETIMEDOUT", ["timeout", "upstream_timeout"]],
 ]);
 
-const CONNECTION_LOST = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE", "ECONNABORTED"]);
+const CONNECTION_LOST = new Set(["UPSTREAM_CLOSED", "UND_ERR_SOCKET", "ECONNRESET", "EPIPE", "ECONNABORTED"]);
 
 export function mapUpstreamError(error: unknown): UpstreamFault {
   if (error instanceof BodyFault) return mapBodyFault(error);
@@ -62,7 +63,12 @@ export function mapUpstreamError(error: unknown): UpstreamFault {
   if (code === "UND_ERR_DESTROYED" || code === "UND_ERR_CLOSED") {
     return fault("closed", "upstream_busy", code, { isBeforeSend: true });
   }
-  if (code.startsWith("HPE_") || code.startsWith("UND_ERR_RES") || code === "UND_ERR_HEADERS_OVERFLOW") {
+  if (
+    code === "UPSTREAM_PROTOCOL" ||
+    code.startsWith("HPE_") ||
+    code.startsWith("UND_ERR_RES") ||
+    code === "UND_ERR_HEADERS_OVERFLOW"
+  ) {
     return fault("protocol", "upstream_failed", code);
   }
   if (code.startsWith("ERR_TLS") || code.startsWith("ERR_SSL") || /CERT|SELF_SIGNED|ISSUER/.test(code)) {

@@ -40,7 +40,7 @@ export class UpstreamSet {
   connections(): { connected: number; free: number; running: number; pending: number; queued: number } {
     const sum = { connected: 0, free: 0, running: 0, pending: 0, queued: 0 };
     for (const { upstream } of this.#made.values()) {
-      const { stats } = upstream.pool;
+      const { stats } = upstream;
       sum.connected += stats.connected;
       sum.free += stats.free;
       sum.running += stats.running;
@@ -69,6 +69,7 @@ function upstreamOptions(name: string, options: UpstreamConfig): UpstreamOptions
     idleTimeoutMs: options.timeouts.idle,
     totalTimeoutMs: options.timeouts.total,
     sendsClientHost: options.host === "client",
+    client: options.client,
     credentialHeaders: credentialHeaders(options.auth),
     tls:
       options.tls === undefined

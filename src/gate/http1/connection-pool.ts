@@ -44,6 +44,8 @@ export class ConnectionPool implements ConnectionOwner {
   readonly #idle: Connection[] = [];
   readonly #all = new Set<Connection>();
   #resting: Connection[] = [];
+  /** Requests that wait for resting connections. */
+  readonly #patient: (() => void)[] = [];
   #connecting = 0;
   #isClosed = false;
   readonly #sweep: NodeJS.Timeout;
@@ -64,7 +66,27 @@ export class ConnectionPool implements ConnectionOwner {
       connection.send(request, asker);
       return connection;
     }
-    return this.#connect(request, asker);
+    // One that rests is free in a moment; opening another would exceed what may be open.
+    return this.#resting.length > this.#patient.length
+      ? this.#wait(request, asker)
+      : this.#connect(request, asker);
+  }
+
+  /** Until the event loop has turned. */
+  #wait(request: OutgoingRequest, asker: Asker): Leg {
+    let isAborted = false;
+    let leg: Leg | undefined;
+    this.#patient.push(() => {
+      if (!isAborted) leg = this.send(request, asker);
+    });
+    return {
+      pause: () => leg?.pause(),
+      resume: () => leg?.resume(),
+      abort: () => {
+        isAborted = true;
+        leg?.abort();
+      },
+    };
   }
 
   #takeIdle(): Connection | undefined {
@@ -129,6 +151,7 @@ export class ConnectionPool implements ConnectionOwner {
     const resting = this.#resting;
     this.#resting = [];
     for (const connection of resting) if (connection.isUsable) this.#idle.push(connection);
+    for (const proceed of this.#patient.splice(0)) proceed();
   };
 
   lost(connection: Connection): void {

@@ -24,7 +24,8 @@ export interface ResponseEvents {
 }
 
 export const HEAD_BYTES_MAX = 32 * 1024;
-const HEADERS_MAX = 256;
+/** An upstream that sends more fields has gone wrong. */
+export const HEADERS_MAX = 256;
 /** Chunk extensions and trailers are read over, in bounds. */
 const LINE_BYTES_MAX = 4096;
 const TRAILER_BYTES_MAX = 16 * 1024;

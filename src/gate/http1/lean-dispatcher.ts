@@ -1,0 +1,116 @@
+/**
+ * The pooled HTTP/1.1 client behind the interface that undici's Pool has, as far as the relay uses
+ * it, so that either can carry a request and the relay does not know which.
+ */
+import type { Readable } from "node:stream";
+import type { Dispatcher } from "undici";
+import type { Asker } from "./connection.ts";
+import { ConnectionPool, type Leg, type PoolOptions } from "./connection-pool.ts";
+
+export class LeanDispatcher {
+  readonly #pool: ConnectionPool;
+
+  constructor(options: PoolOptions) {
+    this.#pool = new ConnectionPool(options);
+  }
+
+  get stats(): { connected: number; free: number; running: number; pending: number; queued: number } {
+    // Waiting is the upstream's business: whoever gets here has a connection or is making one.
+    return { ...this.#pool.stats, queued: 0 };
+  }
+
+  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+    new LeanRequest(handler).start(this.#pool, options);
+  }
+
+  close(): Promise<void> {
+    this.#pool.close();
+    return Promise.resolve();
+  }
+
+  destroy(): Promise<void> {
+    this.#pool.destroy();
+    return Promise.resolve();
+  }
+}
+
+/** undici types raw headers as Buffers; ours are strings already, and readers take both. */
+type Controller = Omit<Dispatcher.DispatchController, "rawHeaders" | "rawTrailers">;
+
+class LeanRequest implements Asker, Controller {
+  readonly #handler: Dispatcher.DispatchHandler;
+  #leg: Leg | undefined;
+  rawHeaders: readonly string[] = [];
+  aborted = false;
+  paused = false;
+  reason: Error | null = null;
+
+  constructor(handler: Dispatcher.DispatchHandler) {
+    this.#handler = handler;
+  }
+
+  get #controller(): Dispatcher.DispatchController {
+    return this as unknown as Dispatcher.DispatchController;
+  }
+
+  start(pool: ConnectionPool, options: Dispatcher.DispatchOptions): void {
+    this.#handler.onRequestStart?.(this.#controller, {});
+    const headers = options.headers as readonly string[];
+    const body = options.body as Readable | null;
+    this.#leg = pool.send(
+      {
+        method: options.method,
+        path: options.path,
+        headers,
+        body,
+        bodyLength: body === null ? -1 : declaredLength(headers),
+      },
+      this,
+    );
+  }
+
+  pause(): void {
+    this.paused = true;
+    this.#leg?.pause();
+  }
+
+  resume(): void {
+    this.paused = false;
+    this.#leg?.resume();
+  }
+
+  abort(reason: Error): void {
+    if (this.aborted) return;
+    this.aborted = true;
+    this.reason = reason;
+    this.#leg?.abort();
+  }
+
+  interim(status: number, headers: readonly string[]): void {
+    this.rawHeaders = headers;
+    this.#handler.onResponseStart?.(this.#controller, status, {}, "");
+  }
+
+  head(status: number, reason: string, headers: readonly string[]): void {
+    this.rawHeaders = headers;
+    this.#handler.onResponseStart?.(this.#controller, status, {}, reason);
+  }
+
+  data(chunk: Buffer): void {
+    this.#handler.onResponseData?.(this.#controller, chunk);
+  }
+
+  ended(): void {
+    this.#handler.onResponseEnd?.(this.#controller, {});
+  }
+
+  failed(error: Error): void {
+    this.#handler.onResponseError?.(this.#controller, error);
+  }
+}
+
+/** The gate writes this header itself, in this spelling and at most once. */
+function declaredLength(headers: readonly string[]): number {
+  const at = headers.indexOf("Content-Length");
+  return at === -1 ? -1 : Number(headers[at + 1]);
+}
