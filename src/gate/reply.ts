@@ -2,7 +2,7 @@
  * The gate's own answers. Bodies and headers of refusals are rendered when the config is loaded;
  * a refusal costs one write.
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, STATUS_CODES, type ServerResponse } from "node:http";
 import { type DenialCode, denialCodes } from "../errors/catalogue.ts";
 import { type ErrorPolicy, type RenderedDenial, renderDenial } from "../errors/bodies.ts";
 import type { Denial } from "../errors/denial.ts";
@@ -74,7 +74,8 @@ export function sendAnswer(
   const isWhole = req.complete || !hasBody(req);
   const closes = mustClose || !mayPersist(req) || (!isWhole && !isShort(req));
   const headers = closes ? [...answer.headers, "Connection", "close"] : answer.headers;
-  res.writeHead(answer.status, headers);
+  // With its reason: one that could not be sent may be left over from the upstream's answer.
+  res.writeHead(answer.status, STATUS_CODES[answer.status] ?? "", headers);
   if (isWhole) {
     res.end(req.method === "HEAD" ? undefined : answer.body);
     return;
