@@ -23,15 +23,17 @@ export function refuseBroken(
 ): void {
   const { socket, error } = broken;
   const denial = new Denial(brokenCode(error.code), { note: error.code ?? "parse error" });
-  const { latest } = ClientConnection.of(socket);
-  if (latest !== undefined && !latest.req.complete && !latest.writableFinished) {
-    cutUnderWay(latest, denial, sweeper);
-    return;
-  }
+  const connection = ClientConnection.of(socket);
+  const { latest } = connection;
   const answer = (): void => {
     if (!socket.writable || error.code === "ECONNRESET" || error.code === "EPIPE") socket.destroy();
     else refuse(denial);
   };
+  if (latest !== undefined && !latest.req.complete && !latest.writableFinished) {
+    // While it waits for its turn nothing of it was done: it gets the refusal instead.
+    if (!connection.replaceLast(answer)) cutUnderWay(latest, denial, sweeper);
+    return;
+  }
   if (latest === undefined || latest.writableFinished) answer();
   else latest.once("close", answer);
 }
@@ -44,7 +46,9 @@ function cutUnderWay(latest: ServerResponse, denial: Denial, sweeper: Sweeper): 
       return;
     }
   }
-  latest.destroy();
+  // An answer of our own is written as a whole, perhaps in this very turn: it still goes out.
+  if (latest.headersSent) latest.socket?.destroySoon();
+  else latest.destroy();
 }
 
 function brokenCode(code: string | undefined): DenialCode {

@@ -56,6 +56,18 @@ export class ClientConnection {
     else this.#waiting.push(begin);
   }
 
+  /**
+   * The request that came last turned out to be broken.
+   * @param refuse takes its turn, as the last thing on the connection
+   * @returns false when it has begun already
+   */
+  replaceLast(refuse: () => void): boolean {
+    if (this.#waiting.length === 0) return false;
+    this.#isFull = true;
+    this.#waiting[this.#waiting.length - 1] = refuse;
+    return true;
+  }
+
   #begin(res: ServerResponse, begin: () => void): void {
     this.#current = res;
     res.once("close", () => this.#next());

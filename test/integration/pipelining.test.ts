@@ -3,6 +3,8 @@ import { expect, test } from "vitest";
 import { PIPELINED_MAX } from "../../src/gate/client-connection.ts";
 import { makeKey, writeGateFiles } from "../support/fixtures.ts";
 import { startGateProcess, type GateProcess } from "../support/gate-process.ts";
+import { ask } from "../support/http-client.ts";
+import { readSeries } from "../support/metrics-text.ts";
 import { connectRaw } from "../support/raw-client.ts";
 import { answerOf, startRawUpstream, type RawConnection, type RawUpstream } from "../support/raw-upstream.ts";
 import { makeTempFolder } from "../support/temp-folder.ts";
@@ -94,4 +96,37 @@ test("who pipelines without end gets the first answers and is cut off", async ()
   await client.closed();
   const answers = client.messages.filter(({ isComplete }) => isComplete);
   expect(answers.length).toBe(PIPELINED_MAX + 1);
+});
+
+test("a broken body that waits for its turn is refused in its turn, and nothing of it stays in flight", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { upstream, held } = await startHeldUpstream();
+  stack.use(upstream);
+  const gate = await startGate(stack, upstream);
+  const client = stack.use(await connectRaw(gate.url));
+
+  const broken = `POST /v1/memories HTTP/1.1\r\nHost: a\r\nX-Api-Key: ${key.secret}\r\nTransfer-Encoding: chunked`;
+  client.send(`${request("/v1/memories/1")}${broken}\r\n\r\n5\r\nhelloX`);
+  const connection = await waitFor("the first request", () => held[0]);
+  connection.send(answerOf(200, "first"));
+  expect((await client.answer()).text).toBe("first");
+  expect((await client.answer()).status).toBe(400);
+  expect(await client.closed()).toBe("ended");
+  expect(upstream.messages).toHaveLength(1);
+  const inFlight = async (): Promise<number | undefined> =>
+    readSeries((await ask(`${gate.opsUrl}/metrics`)).text).get("keyward_requests_in_flight");
+  await waitFor("nothing in flight", async () => (await inFlight()) === 0);
+});
+
+test("a refusal gets out also when the body behind it turns out to be broken at once", async () => {
+  await using stack = new AsyncDisposableStack();
+  const upstream = stack.use(await startRawUpstream(answerOf(200, "ok")));
+  const gate = await startGate(stack, upstream);
+  const client = stack.use(await connectRaw(gate.url));
+
+  client.send(
+    "POST /v1/memories HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5 \r\nhello\r\n0\r\n\r\n",
+  );
+  expect((await client.answer()).status).toBe(401);
+  expect(await client.closed()).toBe("ended");
 });
