@@ -49,7 +49,8 @@ export function readSent(text: string, words: Words): SentBytes {
   };
 }
 
-function deserves(message: HttpMessage, words: Words): SentRequest["deserves"] {
+/** Undefined: not to be forwarded. */
+export function deserves(message: HttpMessage, words: Words): SentRequest["deserves"] {
   const paths = readingsOf(message.target);
   if (message.method === "GET" && paths.every((path) => path === "/healthz"))
     return { organization: undefined };
