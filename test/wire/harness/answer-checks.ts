@@ -1,5 +1,5 @@
 /** Clauses about what the client gets and what the log says. */
-import { logLinesOf } from "./scene.ts";
+import { isProbe, logLinesOf } from "./scene.ts";
 import { type Check, type ClauseKind, type Verdict, must, outcomeOf, partsOf, shown } from "./verdict.ts";
 import type { Observation } from "./observe.ts";
 
@@ -12,7 +12,7 @@ const statusOf =
   };
 
 const accessLinesOf = (seen: Observation): readonly Readonly<Record<string, unknown>>[] =>
-  logLinesOf(seen.log).filter(({ path }) => !String(path).startsWith("/v1/memories/probe-"));
+  logLinesOf(seen.log).filter(({ path }) => !isProbe(path));
 
 export const answerClauses: readonly ClauseKind[] = [
   { shape: /^status=(.+)$/, make: (value) => statusOf(value, 0) },

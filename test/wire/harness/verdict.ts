@@ -22,7 +22,8 @@ export function partsOf(value: string, separator: string): readonly string[] {
 }
 
 export function shown(value: unknown): string {
-  return JSON.stringify(value).slice(0, 300);
+  // In a list: nothing at all has no JSON of its own.
+  return JSON.stringify([value]).slice(1, -1).slice(0, 300);
 }
 
 /** A name as a server reads it that makes a variable of it. */
