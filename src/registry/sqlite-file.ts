@@ -11,6 +11,8 @@ export const IN_MEMORY = ":memory:";
 const BUSY_TIMEOUT_MS = 20;
 /** At the start it may be: several processes open the file, one turns it to WAL. */
 const OPEN_TIMEOUT_MS = 10_000;
+/** Digests are random: the index of a million keys needs more than the 2 MiB that SQLite takes. */
+const CACHE_KIB = 64 * 1024;
 const WAL_BYTES_MAX = 64 * 1024 * 1024;
 
 export function openDatabase(path: string): DatabaseSync {
@@ -24,6 +26,7 @@ export function openDatabase(path: string): DatabaseSync {
     database.exec("PRAGMA journal_mode = WAL");
     // With WAL, NORMAL may lose the last commits when the power fails; a revocation must not be lost.
     database.exec("PRAGMA synchronous = FULL");
+    database.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
     database.exec(`PRAGMA journal_size_limit = ${WAL_BYTES_MAX}`);
     database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
   } catch (error) {

@@ -60,6 +60,7 @@ class SqliteDatabase implements SqlDatabase {
   async migrate(): Promise<void> {
     const epoch = newEpoch(this.#random);
     await this.write(function* () {
+      yield* refuseForeign();
       yield* migrateSchema(sqliteMigrations, epoch);
       const [copy] = yield* select("SELECT 1 FROM meta WHERE is_copy = 1");
       // A restored backup went another way than the gates have seen: they must start over.
@@ -134,6 +135,15 @@ class SqliteDatabase implements SqlDatabase {
       return undefined;
     }
   }
+}
+
+/** A wrong path must not put our tables among those of another program. */
+function* refuseForeign(): Work<void> {
+  const tables = yield* select<{ readonly name: string }>(
+    "SELECT name FROM sqlite_schema WHERE type = 'table'",
+  );
+  if (tables.length > 0 && !tables.some(({ name }) => name === "schema_version"))
+    throw new Error("the SQLite file is the database of another program");
 }
 
 const STATEMENTS_MAX = 200;

@@ -6,130 +6,130 @@ import type { Migration } from "./migration.ts";
 
 const initial = [
   `CREATE TABLE meta (
-      one bigint PRIMARY KEY CHECK (one = 1),
-      epoch text NOT NULL,
-      rev bigint NOT NULL,
-      -- Changes after this revision are in the log.
-      kept_after bigint NOT NULL,
-      -- Set in the files that backup writes: whoever opens one starts an epoch of its own.
-      is_copy bigint NOT NULL DEFAULT 0
-    )`,
+    one bigint PRIMARY KEY CHECK (one = 1),
+    epoch text NOT NULL,
+    rev bigint NOT NULL,
+    -- Changes after this revision are in the log.
+    kept_after bigint NOT NULL,
+    -- As in SQLite, where backups set it; here nothing does.
+    is_copy bigint NOT NULL DEFAULT 0
+  )`,
   `CREATE TABLE organizations (
-      id text COLLATE "C" PRIMARY KEY,
-      name text,
-      created_ms bigint NOT NULL
-    )`,
+    id text COLLATE "C" PRIMARY KEY,
+    name text,
+    created_ms bigint NOT NULL
+  )`,
   `CREATE TABLE projects (
-      id text COLLATE "C" PRIMARY KEY,
-      organization text COLLATE "C" NOT NULL REFERENCES organizations (id),
-      name text,
-      created_ms bigint NOT NULL
-    )`,
+    id text COLLATE "C" PRIMARY KEY,
+    organization text COLLATE "C" NOT NULL REFERENCES organizations (id),
+    name text,
+    created_ms bigint NOT NULL
+  )`,
   `CREATE INDEX projects_of_organization ON projects (organization, id)`,
-  `-- The record is the key; the other columns are what it is found by.
-    CREATE TABLE keys (
-      id text COLLATE "C" PRIMARY KEY,
-      digest text COLLATE "C" NOT NULL UNIQUE,
-      organization text COLLATE "C" NOT NULL REFERENCES organizations (id),
-      project text COLLATE "C" REFERENCES projects (id),
-      environment text COLLATE "C",
-      created_ms bigint NOT NULL,
-      not_before_ms bigint,
-      expires_ms bigint,
-      revoked_ms bigint,
-      rotated_ms bigint,
-      search text NOT NULL,
-      record text NOT NULL
-    )`,
-  `-- Holds all that a list is filtered by, so that a rare match is found without reading every record.
-    CREATE INDEX keys_by_age ON keys (created_ms, id, environment, not_before_ms, expires_ms, revoked_ms,
-      rotated_ms, search)`,
+  // The record is the key; the other columns are what it is found by.
+  `CREATE TABLE keys (
+    id text COLLATE "C" PRIMARY KEY,
+    digest text COLLATE "C" NOT NULL UNIQUE,
+    organization text COLLATE "C" NOT NULL REFERENCES organizations (id),
+    project text COLLATE "C" REFERENCES projects (id),
+    environment text COLLATE "C",
+    created_ms bigint NOT NULL,
+    not_before_ms bigint,
+    expires_ms bigint,
+    revoked_ms bigint,
+    rotated_ms bigint,
+    search text NOT NULL,
+    record text NOT NULL
+  )`,
+  // Holds all that a list is filtered by, so that a rare match is found without reading every record.
+  `CREATE INDEX keys_by_age ON keys (created_ms, id, environment, not_before_ms, expires_ms, revoked_ms,
+    rotated_ms, search)`,
   `CREATE INDEX keys_of_organization ON keys (organization, created_ms, id)`,
   `CREATE INDEX keys_of_project ON keys (project, created_ms, id)`,
   `CREATE TABLE changes (
-      rev bigint PRIMARY KEY,
-      op text NOT NULL,
-      key_id text COLLATE "C" NOT NULL,
-      record text NOT NULL
-    )`,
+    rev bigint PRIMARY KEY,
+    op text NOT NULL,
+    key_id text COLLATE "C" NOT NULL,
+    record text NOT NULL
+  )`,
   `CREATE TABLE tokens (
-      id text COLLATE "C" PRIMARY KEY,
-      digest text COLLATE "C" NOT NULL UNIQUE,
-      name text NOT NULL,
-      role text NOT NULL,
-      created_at text COLLATE "C" NOT NULL,
-      expires_at text,
-      revoked_at text
-    )`,
+    id text COLLATE "C" PRIMARY KEY,
+    digest text COLLATE "C" NOT NULL UNIQUE,
+    name text NOT NULL,
+    role text NOT NULL,
+    created_at text COLLATE "C" NOT NULL,
+    expires_at text,
+    revoked_at text
+  )`,
   `CREATE TABLE audit (
-      id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-      at_ms bigint NOT NULL,
-      actor_kind text NOT NULL,
-      actor_id text NOT NULL,
-      actor_address text,
-      action text COLLATE "C" NOT NULL,
-      subject text COLLATE "C" NOT NULL,
-      organization text COLLATE "C",
-      details text NOT NULL
-    )`,
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at_ms bigint NOT NULL,
+    actor_kind text NOT NULL,
+    actor_id text NOT NULL,
+    actor_address text,
+    action text COLLATE "C" NOT NULL,
+    subject text COLLATE "C" NOT NULL,
+    organization text COLLATE "C",
+    details text NOT NULL
+  )`,
   `CREATE INDEX audit_of_organization ON audit (organization, id)`,
   `CREATE INDEX audit_of_subject ON audit (subject, id)`,
   `CREATE INDEX audit_of_action ON audit (action, id)`,
   `CREATE TABLE usage (
-      step_ms bigint NOT NULL,
-      at_ms bigint NOT NULL,
-      key_id text COLLATE "C" NOT NULL,
-      requests bigint NOT NULL,
-      denied bigint NOT NULL,
-      errors bigint NOT NULL,
-      bytes_in bigint NOT NULL,
-      bytes_out bigint NOT NULL,
-      PRIMARY KEY (step_ms, at_ms, key_id)
-    )`,
+    step_ms bigint NOT NULL,
+    at_ms bigint NOT NULL,
+    key_id text COLLATE "C" NOT NULL,
+    requests bigint NOT NULL,
+    denied bigint NOT NULL,
+    errors bigint NOT NULL,
+    bytes_in bigint NOT NULL,
+    bytes_out bigint NOT NULL,
+    PRIMARY KEY (step_ms, at_ms, key_id)
+  )`,
   `CREATE INDEX usage_of_key ON usage (key_id, step_ms, at_ms)`,
   `CREATE TABLE usage_denied (
-      step_ms bigint NOT NULL,
-      at_ms bigint NOT NULL,
-      key_id text COLLATE "C" NOT NULL,
-      reason text COLLATE "C" NOT NULL,
-      denied bigint NOT NULL,
-      PRIMARY KEY (step_ms, at_ms, key_id, reason)
-    )`,
+    step_ms bigint NOT NULL,
+    at_ms bigint NOT NULL,
+    key_id text COLLATE "C" NOT NULL,
+    reason text COLLATE "C" NOT NULL,
+    denied bigint NOT NULL,
+    PRIMARY KEY (step_ms, at_ms, key_id, reason)
+  )`,
   `CREATE INDEX usage_denied_of_key ON usage_denied (key_id, step_ms, at_ms)`,
   `CREATE TABLE last_used (
-      key_id text COLLATE "C" PRIMARY KEY,
-      at_ms bigint NOT NULL
-    )`,
+    key_id text COLLATE "C" PRIMARY KEY,
+    at_ms bigint NOT NULL
+  )`,
   `CREATE TABLE usage_boots (
-      gate text COLLATE "C" NOT NULL,
-      boot text COLLATE "C" NOT NULL,
-      -- Every batch up to this one was counted.
-      done_seq bigint NOT NULL,
-      seen_ms bigint NOT NULL,
-      PRIMARY KEY (gate, boot)
-    )`,
-  `-- Batches that were counted before an earlier one came.
-    CREATE TABLE usage_batches (
-      gate text COLLATE "C" NOT NULL,
-      boot text COLLATE "C" NOT NULL,
-      seq bigint NOT NULL,
-      seen_ms bigint NOT NULL,
-      PRIMARY KEY (gate, boot, seq)
-    )`,
+    gate text COLLATE "C" NOT NULL,
+    boot text COLLATE "C" NOT NULL,
+    -- Every batch up to this one was counted.
+    done_seq bigint NOT NULL,
+    seen_ms bigint NOT NULL,
+    PRIMARY KEY (gate, boot)
+  )`,
+  // Batches that were counted before an earlier one came.
+  `CREATE TABLE usage_batches (
+    gate text COLLATE "C" NOT NULL,
+    boot text COLLATE "C" NOT NULL,
+    seq bigint NOT NULL,
+    seen_ms bigint NOT NULL,
+    PRIMARY KEY (gate, boot, seq)
+  )`,
   `CREATE TABLE gates (
-      gate text COLLATE "C" PRIMARY KEY,
-      status text NOT NULL,
-      seen_ms bigint NOT NULL
-    )`,
+    gate text COLLATE "C" PRIMARY KEY,
+    status text NOT NULL,
+    seen_ms bigint NOT NULL
+  )`,
   `CREATE TABLE idempotency (
-      key text COLLATE "C" PRIMARY KEY,
-      fingerprint text NOT NULL,
-      -- Null until the request is answered.
-      status bigint,
-      body text,
-      begun_ms bigint NOT NULL,
-      expires_ms bigint NOT NULL
-    )`,
+    key text COLLATE "C" PRIMARY KEY,
+    fingerprint text NOT NULL,
+    -- Null until the request is answered.
+    status bigint,
+    body text,
+    begun_ms bigint NOT NULL,
+    expires_ms bigint NOT NULL
+  )`,
   `CREATE INDEX idempotency_by_expiry ON idempotency (expires_ms)`,
 ];
 

@@ -3,130 +3,130 @@ import type { Migration } from "./migration.ts";
 
 const initial = [
   `CREATE TABLE meta (
-      one INTEGER PRIMARY KEY CHECK (one = 1),
-      epoch TEXT NOT NULL,
-      rev INTEGER NOT NULL,
-      -- Changes after this revision are in the log.
-      kept_after INTEGER NOT NULL,
-      -- Set in the files that backup writes: whoever opens one starts an epoch of its own.
-      is_copy INTEGER NOT NULL DEFAULT 0
-    ) STRICT`,
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    epoch TEXT NOT NULL,
+    rev INTEGER NOT NULL,
+    -- Changes after this revision are in the log.
+    kept_after INTEGER NOT NULL,
+    -- Set in the files that backup writes: whoever opens one starts an epoch of its own.
+    is_copy INTEGER NOT NULL DEFAULT 0
+  ) STRICT`,
   `CREATE TABLE organizations (
-      id TEXT PRIMARY KEY,
-      name TEXT,
-      created_ms INTEGER NOT NULL
-    ) STRICT`,
+    id TEXT PRIMARY KEY,
+    name TEXT,
+    created_ms INTEGER NOT NULL
+  ) STRICT`,
   `CREATE TABLE projects (
-      id TEXT PRIMARY KEY,
-      organization TEXT NOT NULL REFERENCES organizations (id),
-      name TEXT,
-      created_ms INTEGER NOT NULL
-    ) STRICT`,
+    id TEXT PRIMARY KEY,
+    organization TEXT NOT NULL REFERENCES organizations (id),
+    name TEXT,
+    created_ms INTEGER NOT NULL
+  ) STRICT`,
   `CREATE INDEX projects_of_organization ON projects (organization, id)`,
-  `-- The record is the key; the other columns are what it is found by.
-    CREATE TABLE keys (
-      id TEXT PRIMARY KEY,
-      digest TEXT NOT NULL UNIQUE,
-      organization TEXT NOT NULL REFERENCES organizations (id),
-      project TEXT REFERENCES projects (id),
-      environment TEXT,
-      created_ms INTEGER NOT NULL,
-      not_before_ms INTEGER,
-      expires_ms INTEGER,
-      revoked_ms INTEGER,
-      rotated_ms INTEGER,
-      search TEXT NOT NULL,
-      record TEXT NOT NULL
-    ) STRICT`,
-  `-- Holds all that a list is filtered by, so that a rare match is found without reading every record.
-    CREATE INDEX keys_by_age ON keys (created_ms, id, environment, not_before_ms, expires_ms, revoked_ms,
-      rotated_ms, search)`,
+  // The record is the key; the other columns are what it is found by.
+  `CREATE TABLE keys (
+    id TEXT PRIMARY KEY,
+    digest TEXT NOT NULL UNIQUE,
+    organization TEXT NOT NULL REFERENCES organizations (id),
+    project TEXT REFERENCES projects (id),
+    environment TEXT,
+    created_ms INTEGER NOT NULL,
+    not_before_ms INTEGER,
+    expires_ms INTEGER,
+    revoked_ms INTEGER,
+    rotated_ms INTEGER,
+    search TEXT NOT NULL,
+    record TEXT NOT NULL
+  ) STRICT`,
+  // Holds all that a list is filtered by, so that a rare match is found without reading every record.
+  `CREATE INDEX keys_by_age ON keys (created_ms, id, environment, not_before_ms, expires_ms, revoked_ms,
+    rotated_ms, search)`,
   `CREATE INDEX keys_of_organization ON keys (organization, created_ms, id)`,
   `CREATE INDEX keys_of_project ON keys (project, created_ms, id)`,
   `CREATE TABLE changes (
-      rev INTEGER PRIMARY KEY,
-      op TEXT NOT NULL,
-      key_id TEXT NOT NULL,
-      record TEXT NOT NULL
-    ) STRICT`,
+    rev INTEGER PRIMARY KEY,
+    op TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    record TEXT NOT NULL
+  ) STRICT`,
   `CREATE TABLE tokens (
-      id TEXT PRIMARY KEY,
-      digest TEXT NOT NULL UNIQUE,
-      name TEXT NOT NULL,
-      role TEXT NOT NULL,
-      created_at TEXT NOT NULL,
-      expires_at TEXT,
-      revoked_at TEXT
-    ) STRICT`,
+    id TEXT PRIMARY KEY,
+    digest TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    role TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    expires_at TEXT,
+    revoked_at TEXT
+  ) STRICT`,
   `CREATE TABLE audit (
-      id INTEGER PRIMARY KEY AUTOINCREMENT,
-      at_ms INTEGER NOT NULL,
-      actor_kind TEXT NOT NULL,
-      actor_id TEXT NOT NULL,
-      actor_address TEXT,
-      action TEXT NOT NULL,
-      subject TEXT NOT NULL,
-      organization TEXT,
-      details TEXT NOT NULL
-    ) STRICT`,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms INTEGER NOT NULL,
+    actor_kind TEXT NOT NULL,
+    actor_id TEXT NOT NULL,
+    actor_address TEXT,
+    action TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    organization TEXT,
+    details TEXT NOT NULL
+  ) STRICT`,
   `CREATE INDEX audit_of_organization ON audit (organization, id)`,
   `CREATE INDEX audit_of_subject ON audit (subject, id)`,
   `CREATE INDEX audit_of_action ON audit (action, id)`,
   `CREATE TABLE usage (
-      step_ms INTEGER NOT NULL,
-      at_ms INTEGER NOT NULL,
-      key_id TEXT NOT NULL,
-      requests INTEGER NOT NULL,
-      denied INTEGER NOT NULL,
-      errors INTEGER NOT NULL,
-      bytes_in INTEGER NOT NULL,
-      bytes_out INTEGER NOT NULL,
-      PRIMARY KEY (step_ms, at_ms, key_id)
-    ) STRICT, WITHOUT ROWID`,
+    step_ms INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    key_id TEXT NOT NULL,
+    requests INTEGER NOT NULL,
+    denied INTEGER NOT NULL,
+    errors INTEGER NOT NULL,
+    bytes_in INTEGER NOT NULL,
+    bytes_out INTEGER NOT NULL,
+    PRIMARY KEY (step_ms, at_ms, key_id)
+  ) STRICT, WITHOUT ROWID`,
   `CREATE INDEX usage_of_key ON usage (key_id, step_ms, at_ms)`,
   `CREATE TABLE usage_denied (
-      step_ms INTEGER NOT NULL,
-      at_ms INTEGER NOT NULL,
-      key_id TEXT NOT NULL,
-      reason TEXT NOT NULL,
-      denied INTEGER NOT NULL,
-      PRIMARY KEY (step_ms, at_ms, key_id, reason)
-    ) STRICT, WITHOUT ROWID`,
+    step_ms INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    key_id TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    denied INTEGER NOT NULL,
+    PRIMARY KEY (step_ms, at_ms, key_id, reason)
+  ) STRICT, WITHOUT ROWID`,
   `CREATE INDEX usage_denied_of_key ON usage_denied (key_id, step_ms, at_ms)`,
   `CREATE TABLE last_used (
-      key_id TEXT PRIMARY KEY,
-      at_ms INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID`,
+    key_id TEXT PRIMARY KEY,
+    at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID`,
   `CREATE TABLE usage_boots (
-      gate TEXT NOT NULL,
-      boot TEXT NOT NULL,
-      -- Every batch up to this one was counted.
-      done_seq INTEGER NOT NULL,
-      seen_ms INTEGER NOT NULL,
-      PRIMARY KEY (gate, boot)
-    ) STRICT, WITHOUT ROWID`,
-  `-- Batches that were counted before an earlier one came.
-    CREATE TABLE usage_batches (
-      gate TEXT NOT NULL,
-      boot TEXT NOT NULL,
-      seq INTEGER NOT NULL,
-      seen_ms INTEGER NOT NULL,
-      PRIMARY KEY (gate, boot, seq)
-    ) STRICT, WITHOUT ROWID`,
+    gate TEXT NOT NULL,
+    boot TEXT NOT NULL,
+    -- Every batch up to this one was counted.
+    done_seq INTEGER NOT NULL,
+    seen_ms INTEGER NOT NULL,
+    PRIMARY KEY (gate, boot)
+  ) STRICT, WITHOUT ROWID`,
+  // Batches that were counted before an earlier one came.
+  `CREATE TABLE usage_batches (
+    gate TEXT NOT NULL,
+    boot TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    seen_ms INTEGER NOT NULL,
+    PRIMARY KEY (gate, boot, seq)
+  ) STRICT, WITHOUT ROWID`,
   `CREATE TABLE gates (
-      gate TEXT PRIMARY KEY,
-      status TEXT NOT NULL,
-      seen_ms INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID`,
+    gate TEXT PRIMARY KEY,
+    status TEXT NOT NULL,
+    seen_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID`,
   `CREATE TABLE idempotency (
-      key TEXT PRIMARY KEY,
-      fingerprint TEXT NOT NULL,
-      -- Null until the request is answered.
-      status INTEGER,
-      body TEXT,
-      begun_ms INTEGER NOT NULL,
-      expires_ms INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID`,
+    key TEXT PRIMARY KEY,
+    fingerprint TEXT NOT NULL,
+    -- Null until the request is answered.
+    status INTEGER,
+    body TEXT,
+    begun_ms INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID`,
   `CREATE INDEX idempotency_by_expiry ON idempotency (expires_ms)`,
 ];
 

@@ -71,8 +71,10 @@ export function* changesSince(rev: number, limit: number): Work<readonly KeyChan
     readonly record: string;
   }>(
     `SELECT meta.rev AS head, meta.kept_after, changes.rev, changes.op, changes.record
-     FROM meta LEFT JOIN changes ON changes.rev > $1
-     WHERE meta.one = 1 ORDER BY changes.rev LIMIT $2`,
+     FROM meta LEFT JOIN (
+       SELECT rev, op, record FROM changes WHERE rev > $1 ORDER BY rev LIMIT $2
+     ) AS changes ON true
+     WHERE meta.one = 1 ORDER BY changes.rev`,
     rev,
     Math.max(1, limit),
   );
@@ -83,12 +85,21 @@ export function* changesSince(rev: number, limit: number): Work<readonly KeyChan
   );
 }
 
-export function* compactChanges(keepLast: number): Work<void> {
+const COMPACTED_AT_ONCE = 10_000;
+
+/**
+ * Deletes the oldest changes that need not be kept.
+ * @returns false when there are no more
+ */
+export function* compactOldest(dialect: Dialect, keepLast: number): Work<boolean> {
+  const target = dialect.least("rev - $1", `kept_after + ${COMPACTED_AT_ONCE}`);
   const [meta] = yield* select<{ readonly kept_after: number }>(
-    `UPDATE meta SET kept_after = rev - $1 WHERE one = 1 AND kept_after < rev - $1 RETURNING kept_after`,
+    `UPDATE meta SET kept_after = ${target} WHERE one = 1 AND kept_after < rev - $1 RETURNING kept_after`,
     keepLast,
   );
-  if (meta !== undefined) yield* select("DELETE FROM changes WHERE rev <= $1", meta.kept_after);
+  if (meta === undefined) return false;
+  yield* select("DELETE FROM changes WHERE rev <= $1", meta.kept_after);
+  return true;
 }
 
 export function* totalOfKeys(): Work<number> {

@@ -38,7 +38,7 @@ export function sqlStore(database: SqlDatabase, random: RandomBytes = systemRand
     },
     snapshot: () => readSnapshot(() => database.openView()),
     changesSince: (rev, limit) => read(() => changes.changesSince(rev, limit)),
-    compactChanges: (keepLast) => write(() => changes.compactChanges(keepLast)),
+    compactChanges: (keepLast) => inSlices(database, () => changes.compactOldest(dialect, keepLast)),
     onHint: (listener) => database.onHint(listener),
 
     findKeys: (digests) => read(() => findKeys(dialect, digests)),
@@ -97,7 +97,10 @@ async function* readSnapshot(
 }
 
 async function rollUpUsage(database: SqlDatabase, nowMs: number): Promise<void> {
-  for (const rollUp of rollUps) await inSlices(database, () => rollUpOldest(database.dialect, rollUp, nowMs));
+  const { dialect } = database;
+  // Repeatable, because rows that come between the sum and the deletion would be lost.
+  for (const rollUp of rollUps)
+    await inSlices(database, () => rollUpOldest(dialect, rollUp, nowMs), { isRepeatable: true });
   await database.write(() => forgetBatches(nowMs));
   await database.write(() => idempotency.forgetAnswers(nowMs));
   await database.write(() => forgetGates(nowMs));
@@ -112,6 +115,10 @@ async function forget(
 }
 
 /** A transaction a slice, until none is left to do: others get their turn in between. */
-async function inSlices(database: SqlDatabase, slice: () => Work<boolean>): Promise<void> {
-  while (await database.write(slice, { isRepeatable: true })) await yieldToOthers();
+async function inSlices(
+  database: SqlDatabase,
+  slice: () => Work<boolean>,
+  options?: WriteOptions,
+): Promise<void> {
+  while (await database.write(slice, options)) await yieldToOthers();
 }

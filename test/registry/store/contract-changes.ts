@@ -35,6 +35,17 @@ export function changesContract(makeBed: MakeBed): void {
     expect(await readSnapshot(store)).toHaveLength(10);
   });
 
+  test("a long log is compacted as well", async () => {
+    await using bed = await makeBed();
+    const store = await bed.open();
+    const records = manyRecords(12_000).map(created);
+    for (const half of [records.slice(0, 6_000), records.slice(6_000)])
+      await store.writeKeys(half, [], NOW_MS);
+    await store.compactChanges(500);
+    expect(await store.changesSince(11_499, 1)).toBeUndefined();
+    expect(await store.changesSince(11_500, 1_000)).toHaveLength(500);
+  });
+
   test("a new epoch makes everybody start over", async () => {
     await using bed = await makeBed();
     const store = await bed.open();

@@ -48,6 +48,17 @@ describe("the file", () => {
     expect(await readFile(file, "utf8")).toBe(before);
   });
 
+  test("the database of another program is refused, and left alone", async () => {
+    await using folder = await makeTempFolder();
+    const file = folder.file("other.db");
+    using other = new DatabaseSync(file);
+    other.exec("CREATE TABLE notes (text)");
+    const store = await openStore(file);
+    await expect(store.migrate()).rejects.toThrow(/another program/);
+    await store.close();
+    expect(other.prepare("SELECT name FROM sqlite_schema").all()).toMatchObject([{ name: "notes" }]);
+  });
+
   test("a commit is on disk before it is acknowledged", async () => {
     await using bed = await makeSqliteBed();
     const store = await bed.open();
