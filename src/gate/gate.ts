@@ -17,7 +17,7 @@ import type { GateState } from "./gate-state.ts";
 import type { RequestLine } from "./head.ts";
 import { createListener } from "./listener.ts";
 import { OverloadGuard } from "./overload.ts";
-import { endInvalidStreams, openTunnels } from "./open-streams.ts";
+import { OpenStreams, openTunnels } from "./open-streams.ts";
 import { type Call, answerPreflight, answerWhoami, denyCall, denySocket } from "./own-answers.ts";
 import type { RelayContext } from "./relay.ts";
 import { requestIds } from "./request-id.ts";
@@ -36,6 +36,7 @@ export class Gate {
   readonly #options: GateOptions;
   readonly #server: Server;
   readonly #sweeper: Sweeper;
+  readonly #streams: OpenStreams;
   readonly #overload: OverloadGuard;
   readonly #nextId: () => string;
   #serving: Serving;
@@ -47,6 +48,7 @@ export class Gate {
     this.#options = options;
     this.#nextId = requestIds(options.idStart);
     this.#sweeper = new Sweeper(options.clock);
+    this.#streams = new OpenStreams(this.#sweeper);
     this.#overload = new OverloadGuard(options.eventLoopDelayMaxMs, () => options.clock.monotonic());
     this.#sweeper.add({ check: () => this.#endInvalidStreams() });
     this.#serving = this.#serve(state);
@@ -154,7 +156,7 @@ export class Gate {
   #endInvalidStreams(): void {
     const haveKeysChanged = this.#haveKeysChanged;
     this.#haveKeysChanged = false;
-    endInvalidStreams(this.#serving.state, this.#sweeper, haveKeysChanged);
+    this.#streams.endInvalid(this.#serving.state, haveKeysChanged);
   }
 
   // --- requests

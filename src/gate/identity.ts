@@ -8,6 +8,7 @@ import type { KeyCounterTable } from "../keys/counters.ts";
 import type { Digest } from "../keys/digest.ts";
 import type { KeyRecord } from "../keys/record.ts";
 import type { ScopeTable } from "../keys/scope-table.ts";
+import { compileRotation } from "./rotation-warning.ts";
 
 /** Header names; null switches a header off. */
 export interface IdentityNames {
@@ -47,6 +48,7 @@ export function compileKey(
     revokedAtMs: millis(record.revoked_at) ?? Number.POSITIVE_INFINITY,
     createdAtMs: millis(record.created_at),
     rotatedAtMs: millis(record.rotated_at),
+    rotation: compileRotation(record),
     counters: counters.for({
       keyId: record.id,
       organization: organization.id,

@@ -2,6 +2,7 @@
  * The one builder of response headers for the client: the upstream's, less what was meant for the
  * hop between gate and upstream (RFC 9110 section 7.6.1) and less what must not get out.
  */
+import type { Dispatcher } from "undici";
 import { HEADERS_MAX, ResponseFault } from "./http1/response-parser.ts";
 
 const NEVER_RELAYED = new Set([
@@ -21,6 +22,9 @@ const NEVER_RELAYED = new Set([
   // Ours to say.
   "x-request-id",
 ]);
+
+/** undici's, with the header lines as they came. */
+export type Controller = Dispatcher.DispatchController & { rawHeaders?: Buffer[] | null };
 
 export interface ResponseHead {
   /** Name, value, name, value. */

@@ -4,6 +4,7 @@
  */
 import { type IncomingMessage, STATUS_CODES, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { denialKinds } from "../errors/catalogue.ts";
 import type { Denial } from "../errors/denial.ts";
 import type { CompiledKey } from "../keys/compiled-key.ts";
 import { originHeaders, preflightHeaders } from "./cors.ts";
@@ -25,7 +26,7 @@ export interface Call {
 /** @param isLast the connection should not be used again */
 export function denyCall(state: GateState, call: Call, denial: Denial, isLast: boolean): void {
   const { req, res, exchange } = call;
-  const extra = ["X-Request-Id", exchange.id];
+  const extra = ["X-Request-Id", exchange.id, ...warningFor(exchange, denial)];
   if (state.cors !== undefined) extra.push(...originHeaders(state.cors, req.headers.origin));
   const answer = state.replies.answer(denial, extra);
   noteDenial(exchange, denial, answer.status, answer.body.length);
@@ -34,10 +35,16 @@ export function denyCall(state: GateState, call: Call, denial: Denial, isLast: b
 
 /** For a connection that has no ServerResponse; always ends it. */
 export function denySocket(state: GateState, socket: Duplex, exchange: Exchange, denial: Denial): void {
-  const answer = state.replies.answer(denial, ["X-Request-Id", exchange.id]);
+  const extra = ["X-Request-Id", exchange.id, ...warningFor(exchange, denial)];
+  const answer = state.replies.answer(denial, extra);
   noteDenial(exchange, denial, answer.status, answer.body.length);
   socket.end(renderRaw(answer, STATUS_CODES[answer.status] ?? "", state.clock.now()));
   setTimeout(() => socket.destroy(), RAW_LINGER_MS).unref();
+}
+
+/** None on a 401: it must not tell a key that has ended from one that never was. */
+function warningFor(exchange: Exchange, denial: Denial): readonly string[] {
+  return denialKinds[denial.code].status === 401 ? [] : (exchange.key?.rotation?.headers ?? []);
 }
 
 function noteDenial(exchange: Exchange, denial: Denial, status: number, bytes: number): void {
@@ -58,7 +65,7 @@ export function answerWhoami(state: GateState, call: Call, key: CompiledKey, isL
   const { req, res, exchange } = call;
   const body = Buffer.from(`${JSON.stringify(describeCaller(key))}\n`);
   const headers = ["Content-Type", "application/json", "Content-Length", String(body.length)];
-  headers.push("Cache-Control", "no-store", "X-Request-Id", exchange.id);
+  headers.push("Cache-Control", "no-store", "X-Request-Id", exchange.id, ...(key.rotation?.headers ?? []));
   if (state.cors !== undefined) headers.push(...originHeaders(state.cors, req.headers.origin));
   exchange.status = 200;
   exchange.bytesOut = body.length;

@@ -9,11 +9,12 @@ import { Denial } from "../errors/denial.ts";
 import type { Admitted } from "./admit.ts";
 import type { Exchange } from "./exchange.ts";
 import { type ClientTimeouts, overdue } from "./deadlines.ts";
-import { readResponseHead } from "./incoming.ts";
+import { type Controller, readResponseHead, reasonOf } from "./incoming.ts";
 import { buildOutgoingHeaders, type OutgoingContext } from "./outgoing.ts";
 import type { Call } from "./own-answers.ts";
 import { endAfterDrain, mayPersist } from "./reply.ts";
 import { BodyFault, RequestBody, type BodyWatcher } from "./request-body.ts";
+import { addKeyHeaders } from "./rotation-warning.ts";
 import type { Sweeper, Watched } from "./sweeper.ts";
 import type { Visitor } from "./upstream.ts";
 import { mapUpstreamError } from "./upstream-error.ts";
@@ -36,8 +37,6 @@ export interface RelayContext {
   /** New connections should not be kept alive: the gate is stopping. */
   readonly isDraining: () => boolean;
 }
-
-type Controller = Dispatcher.DispatchController & { rawHeaders?: Buffer[] | null };
 
 export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, Visitor {
   readonly admitted: Admitted;
@@ -124,16 +123,16 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
     this.#isHeadReceived = true;
     this.#exchange.upstreamMs = this.#progressMs - this.#dispatchedMs;
     if (this.#isDone) return;
-    const head = readResponseHead(controller.rawHeaders ?? [], status, this.#context.identityNames);
-    this.#isEventStream = head.isEventStream;
-    const { headers } = head;
-    if (this.admitted.key !== undefined) headers.push("Vary", this.#context.vary);
+    const raw = controller.rawHeaders ?? [];
+    const { headers, isEventStream } = readResponseHead(raw, status, this.#context.identityNames);
+    this.#isEventStream = isEventStream;
+    addKeyHeaders(headers, this.admitted.key, this.#context.vary);
     headers.push("X-Request-Id", this.#exchange.id);
     // RFC 9112 section 9.3: an answer before the request is whole ends the connection.
     if (!this.#isRequestWhole() || !mayPersist(this.#req) || this.#context.isDraining())
       headers.push("Connection", "close");
     this.#exchange.status = status;
-    this.#res.writeHead(status, statusText ?? "", headers);
+    this.#res.writeHead(status, reasonOf(statusText), headers);
     if (this.#isEventStream) this.#res.flushHeaders();
   }
 
@@ -251,9 +250,10 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
     return this.#res === res;
   }
 
-  /** An answer without a foreseeable end. */
-  get isStream(): boolean {
-    return this.#isEventStream;
+  /** Of the answer under way: has it a foreseeable end? */
+  get answering(): "endless" | "finite" | undefined {
+    const isUnderWay = this.#isHeadReceived && !this.#isAnswered;
+    return isUnderWay ? (this.#isEventStream ? "endless" : "finite") : undefined;
   }
 
   /** Ends the exchange from our side, for example because its key was revoked. */
@@ -269,7 +269,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
     if (res.headersSent) {
       // Never a clean end: the client must see that the answer is not whole.
       this.#exchange.aborted = true;
-      this.#exchange.note = denial.note;
+      this.#exchange.note = denial.note ?? denial.code;
       res.destroy();
       return;
     }

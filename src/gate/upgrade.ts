@@ -12,7 +12,7 @@ import type { Dispatcher } from "undici";
 import { Denial } from "../errors/denial.ts";
 import type { Admitted } from "./admit.ts";
 import type { Exchange } from "./exchange.ts";
-import { readResponseHead, reasonOf } from "./incoming.ts";
+import { type Controller, readResponseHead, reasonOf } from "./incoming.ts";
 import { buildOutgoingHeaders } from "./outgoing.ts";
 import type { RelayContext } from "./relay.ts";
 import { renderRaw } from "./reply.ts";
@@ -37,8 +37,6 @@ export interface UpgradeContext extends Omit<RelayContext, "deny"> {
   readonly denyRaw: (socket: Duplex, exchange: Exchange, denial: Denial) => void;
   readonly finished: (exchange: Exchange) => void;
 }
-
-type Controller = Dispatcher.DispatchController & { rawHeaders?: Buffer[] | null };
 
 export class Upgrade implements Dispatcher.DispatchHandler, Watched, Visitor {
   readonly #admitted: Admitted;
@@ -162,6 +160,7 @@ export class Upgrade implements Dispatcher.DispatchHandler, Watched, Visitor {
     this.#exchange.status = status;
     this.#exchange.upstreamMs = this.#context.monotonic() - this.#startedMs;
     const { headers } = readResponseHead(controller.rawHeaders ?? [], status, this.#context.identityNames);
+    headers.push("X-Request-Id", this.#exchange.id);
     const text = reasonOf(statusText);
     this.#socket.write(renderRaw({ status, headers, body: Buffer.alloc(0) }, text, this.#context.now()));
   }

@@ -18,5 +18,9 @@ export function describeCaller(key: CompiledKey): Record<string, unknown> {
     created_at: iso(key.createdAtMs),
     expires_at: iso(key.expiresAtMs),
     rotated_at: iso(key.rotatedAtMs),
+    rotation:
+      key.rotation === undefined
+        ? undefined
+        : { ends_at: iso(key.expiresAtMs), successor: key.rotation.successor },
   };
 }

@@ -6,6 +6,13 @@ import type { KeyCounters } from "./counters.ts";
 import type { Digest } from "./digest.ts";
 import type { ScopeSet } from "./scope-table.ts";
 
+export interface KeyRotation {
+  /** Id of the key that replaces it. */
+  readonly successor: string | undefined;
+  /** Name, value, name, value: what answers to the old key carry. */
+  readonly headers: readonly string[];
+}
+
 export interface CompiledKey {
   readonly id: string;
   /** To ask again whether the key still holds while an answer streams. */
@@ -27,5 +34,7 @@ export interface CompiledKey {
   readonly revokedAtMs: number;
   readonly createdAtMs: number | undefined;
   readonly rotatedAtMs: number | undefined;
+  /** While its successor is there and it lives on. */
+  readonly rotation: KeyRotation | undefined;
   readonly counters: KeyCounters;
 }

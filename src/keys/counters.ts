@@ -12,6 +12,8 @@ export class KeyCounters {
   readonly environment: string;
   readonly requests: Record<KeyOutcome, number> = { ok: 0, client_error: 0, server_error: 0, aborted: 0 };
   denied = 0;
+  /** Admitted although a successor is there. */
+  rotating = 0;
   bytesIn = 0;
   bytesOut = 0;
   /** Wall-clock milliseconds since the epoch; 0 = never. */

@@ -11,6 +11,7 @@ import {
   keyDeniedSamples,
   keyLastUsedSamples,
   keyRequestSamples,
+  keyRotatingSamples,
 } from "./key-series.ts";
 import type { GateMetricName } from "./metric-catalogue.ts";
 
@@ -70,6 +71,7 @@ export function keyCollectors(
   return {
     keyward_key_requests_total: () => keyRequestSamples(counters.all()),
     keyward_key_denied_total: () => keyDeniedSamples(counters.all()),
+    keyward_key_rotating_requests_total: () => keyRotatingSamples(counters.all()),
     keyward_key_bytes_total: () => keyByteSamples(counters.all()),
     keyward_key_last_used_timestamp_seconds: () => keyLastUsedSamples(counters.all()),
     [created]: () => keyDateSamples(created, known(), maxKeys, (key) => key.createdAtMs),

@@ -29,6 +29,7 @@ export function countKey(exchange: Exchange, counters: KeyCounters, nowMs: numbe
     return;
   }
   counters.requests[outcomeOf(exchange)]++;
+  if (exchange.key?.rotation !== undefined) counters.rotating++;
   counters.bytesIn += exchange.bytesIn;
   counters.bytesOut += exchange.bytesOut;
   // The wall clock may be set back; "last used" must not follow it.
@@ -62,6 +63,13 @@ export function keyRequestSamples(all: Iterable<KeyCounters>): Iterable<Sample> 
 
 export function keyDeniedSamples(all: Iterable<KeyCounters>): Iterable<Sample> {
   return perKey(all, (key, labels) => [[`keyward_key_denied_total{${labels}}`, key.denied]]);
+}
+
+/** Only keys that have any: most never do. */
+export function keyRotatingSamples(all: Iterable<KeyCounters>): Iterable<Sample> {
+  return perKey(all, (key, labels) =>
+    key.rotating === 0 ? [] : [[`keyward_key_rotating_requests_total{${labels}}`, key.rotating]],
+  );
 }
 
 export function keyByteSamples(all: Iterable<KeyCounters>): Iterable<Sample> {

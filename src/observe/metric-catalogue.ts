@@ -58,6 +58,10 @@ const kinds = {
   ),
   keyward_key_requests_total: counter("Requests admitted for the key, by outcome.", ...KEY, "outcome"),
   keyward_key_denied_total: counter("Requests refused although the credential named this key.", ...KEY),
+  keyward_key_rotating_requests_total: counter(
+    "Requests admitted for a key that has been rotated and whose overlap is not over.",
+    ...KEY,
+  ),
   keyward_key_bytes_total: counter(
     "Body bytes of the key's requests (in) and their answers (out).",
     ...KEY,

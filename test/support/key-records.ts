@@ -33,6 +33,7 @@ export function compileForTest(record: KeyRecord, digest: Digest): CompiledKey {
     revokedAtMs: instantMs(record.revoked_at, Infinity),
     createdAtMs: undefined,
     rotatedAtMs: undefined,
+    rotation: undefined,
     counters: new KeyCounters({ keyId: record.id, organization: "org_acme", project: "", environment: "" }),
   };
 }

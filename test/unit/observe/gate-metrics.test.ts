@@ -214,7 +214,8 @@ describe("catalogue", () => {
         logLinesDropped: () => 0,
       },
     });
-    observe(metrics, { key: makeCountedKey(keyCounters, "key_1"), upstreamMs: 1 });
+    const rotation = { successor: "key_9", headers: [] };
+    observe(metrics, { key: { ...makeCountedKey(keyCounters, "key_1"), rotation }, upstreamMs: 1 });
     for (const { name, labels } of gateMetricKinds) {
       const samples = [...metrics.collect(name)];
       expect(samples, name).not.toEqual([]);
