@@ -135,8 +135,12 @@ function isShort(req: IncomingMessage): boolean {
 /** The same answer for a socket that has no ServerResponse (upgrade requests). Always closes. */
 export function renderRaw(answer: Answer, statusText: string, nowMs: number): Buffer {
   let head = `HTTP/1.1 ${answer.status} ${statusText}\r\n`;
-  for (let i = 0; i + 1 < answer.headers.length; i += 2)
+  let isDated = false;
+  for (let i = 0; i + 1 < answer.headers.length; i += 2) {
     head += `${answer.headers[i]}: ${answer.headers[i + 1]}\r\n`;
-  head += `Date: ${new Date(nowMs).toUTCString()}\r\nConnection: close\r\n\r\n`;
-  return Buffer.concat([Buffer.from(head, "latin1"), answer.body]);
+    isDated ||= answer.headers[i]?.toLowerCase() === "date";
+  }
+  // RFC 9110 section 6.6.1: an upstream's own stays.
+  if (!isDated) head += `Date: ${new Date(nowMs).toUTCString()}\r\n`;
+  return Buffer.concat([Buffer.from(`${head}Connection: close\r\n\r\n`, "latin1"), answer.body]);
 }

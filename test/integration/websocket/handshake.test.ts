@@ -55,6 +55,17 @@ async function withRaw(
   await run({ client, upstream });
 }
 
+test("a relayed refusal is dated once and carries the request id of the log", async () => {
+  const date = "Thu, 01 Jan 2026 00:00:00 GMT";
+  await withRaw(answerOf(403, "no", [`Date: ${date}`, "X-Request-Id: x"]), async ({ client, upstream }) => {
+    client.send(handshakeBytes(key.secret));
+    const answer = await client.answer();
+    expect(answer.values("date")).toEqual([date]);
+    expect(answer.values("x-request-id")).toEqual((await upstream.message(0)).values("x-request-id"));
+    await client.closed();
+  });
+});
+
 test("a handshake that the upstream never answers is 504, and the upstream is let go", async () => {
   await withRaw({}, async ({ client, upstream }) => {
     client.send(handshakeBytes(key.secret));
