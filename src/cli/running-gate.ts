@@ -12,6 +12,7 @@ import { watchFiles, type FileWatch } from "../config/watch.ts";
 import { type Fault, formatFault } from "../document/fault.ts";
 import { Gate } from "../gate/gate.ts";
 import type { GateParts } from "../gate/gate-state.ts";
+import type { ListeningSocket } from "../gate/listener.ts";
 import { upstreamErrorKinds } from "../gate/upstream-error.ts";
 import { UpstreamSet } from "../gate/upstreams.ts";
 import { KeyCacheStats } from "../keys/cache.ts";
@@ -37,7 +38,13 @@ export interface StartOptions {
   readonly logTarget?: number | string;
   readonly clock?: Clock;
   /** One of several processes on this port: without an operations port of its own. */
-  readonly worker?: { readonly port: number };
+  readonly worker?: WorkerPlace;
+}
+
+export interface WorkerPlace {
+  readonly port: number;
+  /** Inherited from a worker before this one, with the connections that wait in its queue. */
+  readonly socket?: ListeningSocket | undefined;
 }
 
 export type StartResult =
@@ -77,6 +84,7 @@ export class RunningGate {
   #stamps: FileStamps;
   #proxyUrl = "";
   #opsUrl = "";
+  #listeningSocket: ListeningSocket | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: StartOptions, loaded: LoadedGate, upstreams: UpstreamSet) {
@@ -165,16 +173,24 @@ export class RunningGate {
     return this.#opsUrl;
   }
 
+  /** Of a worker that has a queue of its own: the primary keeps it for the next one. */
+  get listeningSocket(): ListeningSocket | undefined {
+    return this.#listeningSocket;
+  }
+
   async listen(): Promise<void> {
     const { listen, ops } = this.#config;
     const { worker } = this.#options;
     if (worker === undefined) {
       this.#opsUrl = urlOf(await this.#ops.listen(ops));
-      this.#proxyUrl = urlOf(await this.#gate.listen(listen));
+      this.#proxyUrl = urlOf((await this.#gate.listen(listen)).address);
     } else {
       // Each worker has a queue of its own in the kernel where it can; elsewhere the primary deals out.
       const reusePort = process.platform === "linux";
-      this.#proxyUrl = urlOf(await this.#gate.listen({ host: listen.host, port: worker.port, reusePort }));
+      const { host } = listen;
+      const listening = await this.#gate.listen(worker.socket ?? { host, port: worker.port, reusePort });
+      this.#proxyUrl = urlOf(listening.address);
+      if (reusePort) this.#listeningSocket = listening.socket;
     }
     this.#startWatch();
     this.#log.info(worker === undefined ? "listening" : "worker listening", {

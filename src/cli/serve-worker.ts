@@ -1,10 +1,14 @@
 /** One of several processes that share the gate's port. Its metrics and its end go through the primary. */
+import type { SendHandle } from "node:child_process";
+import type { ListeningSocket } from "../gate/listener.ts";
 import { type CommandIo, EXIT_FAILURE, EXIT_OK } from "./command.ts";
 import { type RunningGate, startGate } from "./running-gate.ts";
 import type { ToPrimary, ToWorker } from "./worker-messages.ts";
 
 /** The port that all workers share; the config may leave the choice to the system. */
 export const PORT_VARIABLE = "KEYWARD_WORKER_PORT";
+/** Not empty: the listening socket comes as the first message. */
+export const SOCKET_VARIABLE = "KEYWARD_WORKER_SOCKET";
 
 /** How long a worker that was told to end waits for its successor before it closes its port. */
 const SUCCESSOR_WAIT_MS = 5000;
@@ -13,7 +17,10 @@ export async function serveAsWorker(configFile: string, io: CommandIo): Promise<
   const started = await startGate({
     configFile,
     env: io.env,
-    worker: { port: Number(io.env[PORT_VARIABLE]) },
+    worker: {
+      port: Number(io.env[PORT_VARIABLE]),
+      socket: (io.env[SOCKET_VARIABLE] ?? "") === "" ? undefined : await inheritedSocket(),
+    },
   });
   if (!started.ok) return EXIT_FAILURE;
   const { gate } = started;
@@ -27,11 +34,17 @@ export async function serveAsWorker(configFile: string, io: CommandIo): Promise<
   // The terminal sends these to the whole group; the primary decides what they mean.
   process.on("SIGINT", () => {}).on("SIGHUP", () => {});
   process.on("disconnect", end);
-  tell({ kind: "listening", url: gate.proxyUrl });
+  tell({ kind: "listening", url: gate.proxyUrl }, gate.listeningSocket);
   const code = await stopped;
   // The channel to the primary would keep the process alive.
-  if (process.connected) process.disconnect();
+  if (process.connected) process.disconnect?.();
   return code;
+}
+
+function inheritedSocket(): Promise<ListeningSocket> {
+  return new Promise((resolve) =>
+    process.once("message", (_message: ToWorker, socket) => resolve(socket as unknown as ListeningSocket)),
+  );
 }
 
 /** Resolves with the exit code. */
@@ -57,9 +70,13 @@ function obey(message: ToWorker, gate: RunningGate, end: () => void): void {
     case "stop":
     case "replaced":
       end();
+      return;
+    case "socket":
+    // Only ever the first message, read before the gate was started.
   }
 }
 
-function tell(message: ToPrimary): void {
-  if (process.connected) process.send?.(message);
+function tell(message: ToPrimary, socket?: ListeningSocket): void {
+  // A primary that is gone hears nothing; that it is gone is told elsewhere.
+  if (process.connected) process.send?.(message, socket as SendHandle | undefined, {}, () => {});
 }

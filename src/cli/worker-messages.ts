@@ -2,6 +2,8 @@
 import type { Family } from "../observe/exposition.ts";
 
 export type ToWorker =
+  /** Comes with the listening socket of a worker before this one. */
+  | { readonly kind: "socket" }
   | { readonly kind: "metrics"; readonly ask: number }
   | { readonly kind: "reload" }
   /** Drain and end; whoever is in flight gets the configured grace. */
@@ -10,6 +12,7 @@ export type ToWorker =
   | { readonly kind: "replaced" };
 
 export type ToPrimary =
+  /** Comes with the listening socket, where workers have their own. */
   | { readonly kind: "listening"; readonly url: string }
   | { readonly kind: "metrics"; readonly ask: number; readonly families: Family[] }
   /** This worker was told to end by a signal of its own: send another before it closes its port. */

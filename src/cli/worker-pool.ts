@@ -1,13 +1,18 @@
 /**
  * The primary's side of several workers: keeps their number, replaces those that die or leave, and
  * adds up their metrics. It handles no request itself.
+ *
+ * It keeps each worker's listening socket as well and gives it to the next one. A socket that closes
+ * resets the connections that wait in its queue; one that is kept lets the next worker take them.
  */
+import type { SendHandle } from "node:child_process";
 import cluster, { type Worker } from "node:cluster";
 import { setTimeout as delay } from "node:timers/promises";
+import type { ListeningSocket } from "../gate/listener.ts";
 import { type Family, mergeFamilies, retired } from "../observe/exposition.ts";
 import type { Logger } from "../observe/logger.ts";
 import { gateMetricKinds } from "../observe/metric-catalogue.ts";
-import { PORT_VARIABLE } from "./serve-worker.ts";
+import { PORT_VARIABLE, SOCKET_VARIABLE } from "./serve-worker.ts";
 import type { ToPrimary, ToWorker } from "./worker-messages.ts";
 
 /** A worker that dies at once is started again, but ever more slowly. */
@@ -24,6 +29,8 @@ interface Member {
   isListening: boolean;
   isLeaving: boolean;
   families: readonly Family[];
+  /** Undefined until it listens, and where workers have none of their own. */
+  socket: ListeningSocket | undefined;
 }
 
 export class WorkerPool {
@@ -42,7 +49,9 @@ export class WorkerPool {
     this.#size = size;
     this.#port = port;
     this.#log = log;
-    cluster.on("message", (worker, message: ToPrimary) => this.#hear(worker, message));
+    cluster.on("message", (worker, message: ToPrimary, socket) =>
+      this.#hear(worker, message, socket as unknown as ListeningSocket | undefined),
+    );
     cluster.on("exit", (worker, code, signal) => this.#lost(worker, code, signal));
   }
 
@@ -56,24 +65,30 @@ export class WorkerPool {
     await Promise.all(workers.map((worker) => whenListening(worker)));
   }
 
-  #fork(): Worker {
-    const worker = cluster.fork({ [PORT_VARIABLE]: String(this.#port) });
+  #fork(socket?: ListeningSocket): Worker {
+    const worker = cluster.fork({
+      [PORT_VARIABLE]: String(this.#port),
+      [SOCKET_VARIABLE]: socket === undefined ? "" : "inherited",
+    });
+    if (socket !== undefined) send(worker, { kind: "socket" }, socket);
     this.#members.set(worker.id, {
       worker,
       startedMs: performance.now(),
       isListening: false,
       isLeaving: false,
       families: [],
+      socket,
     });
     return worker;
   }
 
-  #hear(worker: Worker, message: ToPrimary): void {
+  #hear(worker: Worker, message: ToPrimary, socket: ListeningSocket | undefined): void {
     const member = this.#members.get(worker.id);
     if (member === undefined) return;
     switch (message.kind) {
       case "listening":
         member.isListening = true;
+        this.#keep(member, socket);
         return;
       case "metrics":
         member.families = message.families;
@@ -84,11 +99,17 @@ export class WorkerPool {
     }
   }
 
+  #keep(member: Member, socket: ListeningSocket | undefined): void {
+    // A worker that inherited its socket sends a second handle to the same one.
+    if (this.#isStopping || member.socket !== undefined) socket?.close();
+    else member.socket = socket;
+  }
+
   /** A worker was asked to end by a signal: its successor listens before it closes its port. */
   async #succeed(member: Member): Promise<void> {
     if (this.#isStopping || member.isLeaving) return;
     member.isLeaving = true;
-    const successor = this.#fork();
+    const successor = this.#fork(member.socket);
     this.#log.info("worker leaves", { pid: member.worker.process.pid, successor: successor.process.pid });
     await whenListening(successor).catch(() => {});
     send(member.worker, { kind: "replaced" });
@@ -106,8 +127,11 @@ export class WorkerPool {
     this.#log.error("worker died", { pid: worker.process.pid, code: code ?? 0, signal: signal ?? "" });
     const hasSettled = performance.now() - member.startedMs > SETTLED_MS;
     this.#backoffMs = hasSettled ? BACKOFF_MIN_MS : Math.min(this.#backoffMs * 2, BACKOFF_MAX_MS);
+    // One that never listened may never: then the system shall deal its connections to the others.
+    if (!member.isListening) member.socket?.close();
+    const socket = member.isListening ? member.socket : undefined;
     setTimeout(() => {
-      if (!this.#isStopping) this.#fork();
+      if (!this.#isStopping) this.#fork(socket);
     }, this.#backoffMs);
   }
 
@@ -141,6 +165,8 @@ export class WorkerPool {
     const ends = [...this.#members.values()].map(
       ({ worker }) => new Promise<void>((resolve) => worker.once("exit", () => resolve())),
     );
+    // With the last worker that closes it, a socket has to be gone: nobody would take its queue.
+    for (const { socket } of this.#members.values()) socket?.close();
     this.#tellAll({ kind: "stop" });
     await Promise.all(ends);
   }
@@ -156,8 +182,9 @@ export class WorkerPool {
   }
 }
 
-function send(worker: Worker, message: ToWorker): void {
-  if (worker.isConnected()) worker.send(message);
+function send(worker: Worker, message: ToWorker, socket?: ListeningSocket): void {
+  // A worker that dies meanwhile is no error of ours: its end is heard of elsewhere.
+  if (worker.isConnected()) worker.send(message, socket as SendHandle | undefined, {}, () => {});
 }
 
 function whenListening(worker: Worker): Promise<void> {

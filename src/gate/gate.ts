@@ -3,7 +3,6 @@
  * outlive both. Composition roots make one, give it states, and close it.
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { Denial } from "../errors/denial.ts";
 import { refuseBroken } from "./broken.ts";
@@ -15,7 +14,7 @@ import { forward } from "./forward.ts";
 import type { GateOptions } from "./gate-options.ts";
 import type { GateState } from "./gate-state.ts";
 import type { RequestLine } from "./head.ts";
-import { createListener } from "./listener.ts";
+import { type ListenAt, type Listening, createListener, openListener } from "./listener.ts";
 import { OverloadGuard } from "./overload.ts";
 import { OpenStreams, openTunnels } from "./open-streams.ts";
 import { type Call, answerPreflight, answerWhoami, denyCall, denySocket } from "./own-answers.ts";
@@ -116,20 +115,14 @@ export class Gate {
     return openTunnels(this.#sweeper).length;
   }
 
-  /** @returns the address in use; port 0 asks the system for a free one */
-  async listen(options: { host: string; port: number; reusePort?: boolean }): Promise<AddressInfo> {
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen(options, () => {
-        this.#server.off("error", reject);
-        resolve();
-      });
-    });
+  /** @returns where it listens; port 0 asks the system for a free one */
+  async listen(at: ListenAt): Promise<Listening> {
+    const listening = await openListener(this.#server, at);
     // Out of descriptors, say: that connection is lost, the process must not be.
     this.#server.on("error", (error) => this.#options.onBug(error));
     this.#sweeper.start();
     this.#overload.start();
-    return this.#server.address() as AddressInfo;
+    return listening;
   }
 
   /**

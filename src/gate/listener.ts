@@ -3,7 +3,24 @@
  * is answered or let through by a default.
  */
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+
+/** A socket that listens, as Node passes it between processes; opaque, and not accepted on where it is kept. */
+export interface ListeningSocket {
+  close(): void;
+}
+
+/** An address to bind, or a socket that another process has bound. */
+export type ListenAt =
+  | { readonly host: string; readonly port: number; readonly reusePort?: boolean }
+  | ListeningSocket;
+
+export interface Listening {
+  readonly address: AddressInfo;
+  /** For a process that keeps it while others come and go. */
+  readonly socket: ListeningSocket | undefined;
+}
 
 export interface ListenerBounds {
   readonly headerBytesMax: number;
@@ -48,6 +65,20 @@ export function createListener(bounds: ListenerBounds, events: ListenerEvents): 
   server.on("upgrade", (req, socket, early) => events.upgrade(req, socket, early));
   server.on("clientError", (error, socket) => events.broken(error, socket));
   return server;
+}
+
+/** @returns where it listens; port 0 asks the system for a free one */
+export async function openListener(server: Server, at: ListenAt): Promise<Listening> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(at, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+  // Node has no public name for the socket; it is what a worker of node:cluster is given too.
+  const { _handle: socket } = server as Server & { readonly _handle?: ListeningSocket };
+  return { address: server.address() as AddressInfo, socket };
 }
 
 /** Only this takes a request out of the HTTP parser; anything odd stays in and is refused by decide(). */
