@@ -4,13 +4,12 @@
  */
 import { connect } from "node:net";
 import { once } from "node:events";
-import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type Child, startChild } from "./child.ts";
 import { freePort } from "./listening.ts";
-import { projectRoot } from "./source-files.ts";
 import { waitFor } from "./wait-for.ts";
 
-const program = join(projectRoot, "node_modules/@modelcontextprotocol/server-everything/dist/index.js");
+const program = fileURLToPath(import.meta.resolve("@modelcontextprotocol/server-everything/dist/index.js"));
 const START_ATTEMPTS = 3;
 
 export interface McpServer extends AsyncDisposable {
