@@ -93,9 +93,9 @@ const initial = [
     key_id text COLLATE "C" NOT NULL,
     reason text COLLATE "C" NOT NULL,
     denied bigint NOT NULL,
-    PRIMARY KEY (step_ms, at_ms, key_id, reason)
+    PRIMARY KEY (key_id, step_ms, at_ms, reason)
   )`,
-  `CREATE INDEX usage_denied_of_key ON usage_denied (key_id, step_ms, at_ms)`,
+  `CREATE INDEX usage_denied_by_time ON usage_denied (step_ms, at_ms)`,
   `CREATE TABLE last_used (
     key_id text COLLATE "C" PRIMARY KEY,
     at_ms bigint NOT NULL

@@ -90,9 +90,9 @@ const initial = [
     key_id TEXT NOT NULL,
     reason TEXT NOT NULL,
     denied INTEGER NOT NULL,
-    PRIMARY KEY (step_ms, at_ms, key_id, reason)
+    PRIMARY KEY (key_id, step_ms, at_ms, reason)
   ) STRICT, WITHOUT ROWID`,
-  `CREATE INDEX usage_denied_of_key ON usage_denied (key_id, step_ms, at_ms)`,
+  `CREATE INDEX usage_denied_by_time ON usage_denied (step_ms, at_ms)`,
   `CREATE TABLE last_used (
     key_id TEXT PRIMARY KEY,
     at_ms INTEGER NOT NULL

@@ -59,7 +59,7 @@ describe("the file", () => {
     expect(other.prepare("SELECT name FROM sqlite_schema").all()).toMatchObject([{ name: "notes" }]);
   });
 
-  test("a commit is on disk before it is acknowledged", async () => {
+  test("an acknowledged write is in the log that other processes read", async () => {
     await using bed = await makeSqliteBed();
     const store = await bed.open();
     await createKeys(store, recordOf("key_1"));
