@@ -30,7 +30,8 @@ export interface RegistrySourceOptions {
   readonly heartbeatMs: number;
   readonly pollMs: number;
   readonly removalHoldMs: number;
-  readonly snapshotFile: string | undefined;
+  /** The first is written; a start may be from any of them. */
+  readonly snapshotFiles: readonly string[];
   readonly report: Report;
   readonly random?: () => number;
 }
@@ -104,9 +105,10 @@ export class RegistryKeySource implements KeySource {
       onCurrent: () => this.#current(),
       onFault: (fault, retryInMs) => this.#failed(fault, retryInMs),
     });
-    const path = options.snapshotFile;
+    const [path, ...otherPaths] = options.snapshotFiles;
     const onFault = (message: string, error?: unknown): void => this.#reportOnce(message, error);
-    this.#file = path === undefined ? undefined : new SnapshotFile({ path, table, clock, onFault });
+    this.#file =
+      path === undefined ? undefined : new SnapshotFile({ path, otherPaths, table, clock, onFault });
   }
 
   /** Resolves when the first attempt to reach the registry has succeeded or failed. */

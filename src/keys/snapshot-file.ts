@@ -4,7 +4,7 @@
  * is down does not let in again whom it had already refused.
  */
 import { randomUUID } from "node:crypto";
-import { constants, open, rename, unlink } from "node:fs/promises";
+import { constants, open, rename, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { followLinks, isMissing, syncFolder } from "../base/atomic-file.ts";
 import type { Clock } from "../base/clock.ts";
@@ -17,6 +17,8 @@ import { writeSnapshot } from "./snapshot-write.ts";
 
 export interface SnapshotFileOptions {
   readonly path: string;
+  /** Of other gates of this machine: any of them may be the one to start from. */
+  readonly otherPaths: readonly string[];
   readonly table: KeyTable;
   readonly clock: Clock;
   readonly onFault: (message: string, error?: unknown) => void;
@@ -59,21 +61,35 @@ export class SnapshotFile {
 
   /** @returns how old what the table holds now is, in milliseconds; undefined when nothing was loaded */
   async load(): Promise<number | undefined> {
-    const { path, table, clock, onFault } = this.#options;
+    const { path, otherPaths } = this.#options;
     this.#isLoading = true;
     try {
+      // The one that was written to last; whether it may be used is not decided by that.
+      for (const candidate of await newestFirst([path, ...otherPaths])) {
+        const ageMs = await this.#loadOne(candidate);
+        if (ageMs === undefined) continue;
+        this.#isContinuous = candidate === path;
+        return ageMs;
+      }
+      return undefined;
+    } finally {
+      this.#isLoading = false;
+    }
+  }
+
+  async #loadOne(path: string): Promise<number | undefined> {
+    const { table, clock, onFault } = this.#options;
+    try {
       const ageMs = clock.now() - (await loadSnapshot(path, table));
-      if (ageMs < -FUTURE_MAX_MS) onFault("the snapshot file is of the future: a clock was set back");
-      this.#isContinuous = true;
-      return ageMs < -FUTURE_MAX_MS ? Infinity : Math.max(0, ageMs);
+      if (ageMs >= -FUTURE_MAX_MS) return Math.max(0, ageMs);
+      onFault("the snapshot file is of the future: a clock was set back");
+      return Infinity;
     } catch (error) {
       if (isMissing(error)) return undefined;
       const isUnusable = error instanceof SnapshotFileError || error instanceof RegistryFault;
       if (isUnusable) onFault(`the snapshot file cannot be used: ${error.message}`);
       else onFault("the snapshot file cannot be read", error);
       return undefined;
-    } finally {
-      this.#isLoading = false;
     }
   }
 
@@ -99,6 +115,7 @@ export class SnapshotFile {
   confirmed(): void {
     const { clock } = this.#options;
     this.#currentAtMs = clock.now();
+    if (!this.#isContinuous) this.#rewriteSoon();
     if (!this.#isContinuous || clock.monotonic() - this.#confirmedMs < CONFIRM_EVERY_MS) return;
     this.#confirmedMs = clock.monotonic();
     this.#append({ kind: "confirmed", at: isoOf(this.#currentAtMs) });
@@ -202,6 +219,13 @@ export class SnapshotFile {
       if (!isDone) await unlink(temporary).catch(() => undefined);
     }
   }
+}
+
+async function newestFirst(paths: readonly string[]): Promise<string[]> {
+  const dated = await Promise.all(
+    paths.map(async (path) => ({ path, mtimeMs: (await stat(path).catch(() => undefined))?.mtimeMs ?? 0 })),
+  );
+  return dated.toSorted((a, b) => b.mtimeMs - a.mtimeMs).map(({ path }) => path);
 }
 
 function isoOf(ms: number): string {

@@ -24,7 +24,7 @@ export interface KnownKey {
  * outcome, with its bytes and time) or refused to this key (counted as denied): the two add up.
  */
 export function countKey(exchange: Exchange, counters: KeyCounters, nowMs: number): void {
-  if (isDenied(exchange)) {
+  if (isKeyDenied(exchange)) {
     counters.denied++;
     return;
   }
@@ -40,7 +40,7 @@ export function countKey(exchange: Exchange, counters: KeyCounters, nowMs: numbe
  * Was the key refused? A Keyward error that is not about the key (the upstream is away, the body is
  * too large) is an outcome of an admitted request instead, or an outage would look like an attack.
  */
-function isDenied(exchange: Exchange): boolean {
+export function isKeyDenied(exchange: Exchange): boolean {
   if (exchange.denial === undefined) return false;
   const { status } = denialKinds[exchange.denial];
   return status === 401 || status === 403 || status === 429;

@@ -99,7 +99,7 @@ export class SourceScene implements AsyncDisposable {
       heartbeatMs: HEARTBEAT_MS,
       pollMs: HEARTBEAT_MS,
       removalHoldMs: 60_000,
-      snapshotFile: undefined,
+      snapshotFiles: [],
       report: (level, message, fields = {}) => void this.reported.push({ level, message, fields }),
       ...this.options.source,
     });

@@ -1,0 +1,99 @@
+/**
+ * What keys have used since the last time it was taken: per key and route, admitted or refused. A
+ * few numbers added per request; never a credential.
+ */
+import type { Exchange } from "../gate/exchange.ts";
+import type { UsageItem } from "../keys/wire.ts";
+import { isKeyDenied } from "./key-series.ts";
+
+interface Counted {
+  readonly keyId: string;
+  readonly route: string;
+  requests: number;
+  denied: Record<string, number> | undefined;
+  errors: number;
+  bytesIn: number;
+  bytesOut: number;
+  /** Wall clock; 0 = refused only. */
+  lastUsedMs: number;
+}
+
+/** As the label of metrics: a request that no route matched. */
+const NO_ROUTE = "_none";
+const ROUTE_LENGTH_MAX = 512;
+
+export class UsageTally {
+  #byKey = new Map<string, Map<string, Counted>>();
+  #size = 0;
+  #requests = 0;
+
+  /** Pairs of key and route. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Admitted and refused requests together. */
+  get requests(): number {
+    return this.#requests;
+  }
+
+  /** Adds a finished exchange; one without a key is nobody's use. */
+  add(exchange: Exchange, nowMs: number): void {
+    if (exchange.key === undefined) return;
+    const counted = this.#counted(exchange.key.id, exchange.route ?? NO_ROUTE);
+    this.#requests++;
+    if (isKeyDenied(exchange) && exchange.denial !== undefined) {
+      counted.denied ??= {};
+      counted.denied[exchange.denial] = (counted.denied[exchange.denial] ?? 0) + 1;
+      return;
+    }
+    counted.requests++;
+    if (exchange.status >= 500 || exchange.aborted) counted.errors++;
+    counted.bytesIn += exchange.bytesIn;
+    counted.bytesOut += exchange.bytesOut;
+    counted.lastUsedMs = Math.max(counted.lastUsedMs, nowMs);
+  }
+
+  items(): UsageItem[] {
+    return [...this.#byKey.values()].flatMap((routes) => Array.from(routes.values(), itemOf));
+  }
+
+  clear(): void {
+    this.#byKey = new Map();
+    this.#size = 0;
+    this.#requests = 0;
+  }
+
+  #counted(keyId: string, route: string): Counted {
+    const routes = this.#byKey.get(keyId) ?? new Map<string, Counted>();
+    if (routes.size === 0) this.#byKey.set(keyId, routes);
+    const known = routes.get(route);
+    if (known !== undefined) return known;
+    const made: Counted = {
+      keyId,
+      route: route.slice(0, ROUTE_LENGTH_MAX),
+      requests: 0,
+      denied: undefined,
+      errors: 0,
+      bytesIn: 0,
+      bytesOut: 0,
+      lastUsedMs: 0,
+    };
+    routes.set(route, made);
+    this.#size++;
+    return made;
+  }
+}
+
+function itemOf(counted: Counted): UsageItem {
+  return {
+    key_id: counted.keyId,
+    route: counted.route,
+    requests: counted.requests,
+    denied: counted.denied ?? {},
+    errors: counted.errors,
+    bytes_in: counted.bytesIn,
+    bytes_out: counted.bytesOut,
+    ...(counted.lastUsedMs > 0 && { last_used_at: new Date(counted.lastUsedMs).toISOString() }),
+  };
+}
