@@ -37,7 +37,7 @@ export class ClientConnection {
 
   /** Begins the request at once, or behind those before it; never when one of these ends the connection. */
   take(res: ServerResponse, begin: () => void): void {
-    if (this.#isFull) return;
+    if (this.#isFull || this.#hasEnded) return;
     this.latest = res;
     if (this.#current === undefined) {
       this.#begin(res, begin);
@@ -51,6 +51,7 @@ export class ClientConnection {
 
   /** The same for what takes the connection over: node:http will hand over nothing more. */
   takeLast(begin: () => void): void {
+    if (this.#isFull || this.#hasEnded) return;
     this.#isFull = true;
     if (this.#current === undefined) begin();
     else this.#waiting.push(begin);
@@ -74,9 +75,14 @@ export class ClientConnection {
     begin();
   }
 
+  /** The last answer is written. Requests that were read before it may still be handed over. */
+  get #hasEnded(): boolean {
+    return this.#socket.destroyed || this.#socket.writableEnded;
+  }
+
   #next(): void {
     this.#current = undefined;
-    if (this.#socket.destroyed || this.#socket.writableEnded) {
+    if (this.#hasEnded) {
       this.#waiting.length = 0;
       return;
     }
