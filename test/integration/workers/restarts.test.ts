@@ -1,0 +1,142 @@
+/** Workers come and go, by a signal or by force: no admitted request is lost, and no count goes back. */
+import { availableParallelism } from "node:os";
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { ask } from "../../support/http-client.ts";
+import { startLightLoad } from "../../support/light-load.ts";
+import { waitFor } from "../../support/wait-for.ts";
+import { type WorkersScene, startWorkers } from "./scene.ts";
+
+/** The worker that has served for longest, once another is there to take its place. */
+function oldest(scene: WorkersScene, gone: ReadonlySet<number>): number {
+  const pid = scene.pids().find((candidate) => !gone.has(candidate));
+  if (pid === undefined) throw new Error("no worker left");
+  return pid;
+}
+
+async function restart(
+  scene: WorkersScene,
+  signal: NodeJS.Signals,
+  times: number,
+  afterEach: () => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  const gone = new Set<number>();
+  for (let i = 0; i < times; i++) {
+    const pid = oldest(scene, gone);
+    const before = scene.pids().length;
+    gone.add(pid);
+    process.kill(pid, signal);
+    await waitFor("another worker to listen", () => scene.pids().length > before);
+    await afterEach();
+  }
+}
+
+test(
+  "twenty rolling restarts of two workers fail no request, on kept, new and slow connections",
+  { timeout: 60_000 },
+  async () => {
+    await using scene = await startWorkers(2);
+    const asked = { key: scene.key.secret };
+    const { url } = scene.gate;
+    // New connections are the hard part: they may wait in the queue of a listener that closes.
+    await using quick = startLightLoad(`${url}/v1/memories`, asked, { kept: 4, fresh: 12 });
+    await using slow = startLightLoad(`${url}/sse?count=20&every=10`, asked, { kept: 2, fresh: 4 });
+    await restart(scene, "SIGTERM", 20);
+    const { requests, failures } = await quick.stop();
+    expect(failures).toEqual([]);
+    expect(requests).toBeGreaterThan(500);
+    expect(await slow.stop()).toMatchObject({ failures: [] });
+    expect((await scene.gate.stop()).code).toBe(0);
+  },
+);
+
+test("connections that wait for a worker that is killed are taken by the one in its place", async () => {
+  await using scene = await startWorkers(2);
+  // Stopped, it accepts nothing: what the system deals to it waits in its queue.
+  const [stuck = 0] = scene.pids();
+  process.kill(stuck, "SIGSTOP");
+  const asking = Array.from({ length: 30 }, async () => {
+    const { status } = await ask(`${scene.gate.url}/v1/memories`, { key: scene.key.secret });
+    return status;
+  });
+  await waitFor("the other worker to serve its part", async () => {
+    const served = scene.upstream.seen.length;
+    return served > 0 && served < 30;
+  });
+  process.kill(stuck, "SIGKILL");
+  expect(await Promise.all(asking)).toEqual(Array.from({ length: 30 }, () => 200));
+});
+
+test("a worker that is killed is replaced, and no count ever goes back", { timeout: 60_000 }, async () => {
+  await using scene = await startWorkers(2);
+  const load = startLightLoad(
+    `${scene.gate.url}/v1/memories`,
+    { key: scene.key.secret },
+    { kept: 2, fresh: 2 },
+  );
+  let last: ReadonlyMap<string, number> = new Map();
+  const steps: string[] = [];
+  const look = async (): Promise<void> => {
+    const now = await scene.series();
+    for (const [series, value] of last) {
+      // Process metrics are the primary's own; gauges may fall.
+      if (!/^keyward_.*_(?:total|count|sum|bucket)\b/.test(series)) continue;
+      if ((now.get(series) ?? -1) < value)
+        steps.push(`${series}: ${value}, then ${now.get(series) ?? "gone"}`);
+    }
+    last = now;
+  };
+  await waitFor("some load", () => load.requests > 50);
+  await look();
+  await restart(scene, "SIGKILL", 4, look);
+  // What was in the killed worker's hands broke; nothing else may have.
+  const { requests, failures } = await load.stop();
+  await look();
+  expect(steps).toEqual([]);
+  expect(failures.length).toBeLessThanOrEqual(4 * 4);
+  expect(requests).toBeGreaterThan(failures.length);
+  expect(scene.pids().filter(isAlive)).toHaveLength(2);
+});
+
+test("a worker is replaced although others die before; the rest serves on meanwhile", async () => {
+  await using scene = await startWorkers(3);
+  const [first = 0, second = 0] = scene.pids();
+  process.kill(first, "SIGKILL");
+  process.kill(second, "SIGKILL");
+  const asking = ask(`${scene.gate.url}/v1/memories`, { key: scene.key.secret });
+  await waitFor("three workers again", () => scene.pids().filter(isAlive).length === 3);
+  expect((await asking).status).toBe(200);
+  const { status } = await ask(`${scene.gate.url}/v1/memories`, { key: scene.key.secret });
+  expect(status).toBe(200);
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** Sockets that listen on the port. Linux. */
+function listeners(port: number): number {
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const isListener = (line: string): boolean => {
+    const [, local, , state] = line.trim().split(/\s+/);
+    return local?.endsWith(suffix) === true && state === "0A";
+  };
+  return readFileSync("/proc/net/tcp", "utf8").split("\n").filter(isListener).length;
+}
+
+test.runIf(process.platform === "linux")(
+  "workers: auto makes one for each core, each with a socket of its own on the port",
+  async () => {
+    await using scene = await startWorkers("auto");
+    const cores = availableParallelism();
+    expect(listeners(Number(new URL(scene.gate.url).port))).toBe(cores);
+    // A single one needs no primary.
+    expect(scene.pids()).toHaveLength(cores === 1 ? 0 : cores);
+    const { status } = await ask(`${scene.gate.url}/v1/memories`, { key: scene.key.secret });
+    expect(status).toBe(200);
+  },
+);
