@@ -35,7 +35,7 @@ export interface ListenerBounds {
 export interface ListenerEvents {
   /** @param expectsContinue the client waits for `100 Continue` before its body */
   request(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void;
-  /** A WebSocket handshake without a body; `early` is what came behind it. */
+  /** A WebSocket handshake without a body, or CONNECT; `early` is what came behind it. */
   upgrade(req: IncomingMessage, socket: Duplex, early: Buffer): void;
   /** The parser gave up on the connection. */
   broken(error: Error & { code?: string }, socket: Duplex): void;
@@ -63,6 +63,8 @@ export function createListener(bounds: ListenerBounds, events: ListenerEvents): 
   // Anything else is expected in vain: decide() refuses it.
   server.on("checkExpectation", (req, res) => events.request(req, res, false));
   server.on("upgrade", (req, socket, early) => events.upgrade(req, socket, early));
+  // Nobody listening would mean that Node cuts the connection, and with it answers still owed.
+  server.on("connect", (req, socket, early) => events.upgrade(req, socket, early));
   server.on("clientError", (error, socket) => events.broken(error, socket));
   return server;
 }

@@ -130,3 +130,25 @@ test("a refusal gets out also when the body behind it turns out to be broken at 
   expect((await client.answer()).status).toBe(401);
   expect(await client.closed()).toBe("ended");
 });
+
+test("CONNECT is refused, and behind an owed answer it is refused in its turn", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { upstream, held } = await startHeldUpstream();
+  stack.use(upstream);
+  const gate = await startGate(stack, upstream);
+  const connect = `CONNECT gate.test:443 HTTP/1.1\r\nHost: gate.test\r\nX-Api-Key: ${key.secret}\r\n\r\n`;
+
+  const alone = stack.use(await connectRaw(gate.url));
+  alone.send(`${connect}tunnelled`);
+  expect((await alone.answer()).status).toBe(400);
+  expect(await alone.closed()).toBe("ended");
+
+  const behind = stack.use(await connectRaw(gate.url));
+  behind.send(request("/v1/memories/1") + connect);
+  const connection = await waitFor("the first request", () => held[0]);
+  connection.send(answerOf(200, "first"));
+  expect((await behind.answer()).text).toBe("first");
+  expect((await behind.answer()).status).toBe(400);
+  expect(await behind.closed()).toBe("ended");
+  expect(upstream.messages).toHaveLength(1);
+});
