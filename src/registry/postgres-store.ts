@@ -135,12 +135,13 @@ class PostgresDatabase implements SqlDatabase {
   }
 
   async write<T>(work: () => Work<T>, options: WriteOptions = {}): Promise<T> {
-    const begin = options.isRepeatable === true ? "BEGIN ISOLATION LEVEL REPEATABLE READ" : "BEGIN";
+    // Said each time: what waited for the lock of a row must then see what the other one wrote.
+    const isolation = options.isRepeatable === true ? "REPEATABLE READ" : "READ COMMITTED";
     const wanted = options.isAnnounced === true ? () => announced(work) : work;
     const result = await repeated(async () => {
       await using session = await checkOut(this.#pool);
       // Awaited here: without it the connection would go to somebody else in the middle.
-      return await session.transaction(begin, wanted);
+      return await session.transaction(`BEGIN ISOLATION LEVEL ${isolation}`, wanted);
     });
     // Sooner than the notification, which also comes.
     if (options.isAnnounced === true) this.#hint();
