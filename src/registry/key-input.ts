@@ -58,7 +58,10 @@ export const keyPatchInput = z
     folders: record.folders.unwrap().nullable().optional(),
     expires_at: instantSchema.nullable().optional(),
   })
-  .refine((patch) => Object.keys(patch).length > 0, "needs at least one field");
+  .refine((patch) => Object.keys(patch).length > 0, {
+    error: "needs at least one field",
+    when: ({ issues }) => issues.length === 0,
+  });
 export type KeyPatchInput = z.output<typeof keyPatchInput>;
 
 function durationInput(maxMs: number, written: string): z.ZodType<number, string> {

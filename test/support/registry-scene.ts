@@ -2,6 +2,7 @@
  * A registry on a free port over a fresh SQLite file, with a token of each role. Every answer that
  * its client sees is held against the OpenAPI document.
  */
+import type { FastifyInstance } from "fastify";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import type { KeyFormatOptions } from "../../src/keys/format.ts";
@@ -56,6 +57,7 @@ export interface SceneOptions {
   readonly keyFormat?: KeyFormatOptions;
   readonly options?: Partial<Omit<RegistryOptions, "gateApi">>;
   readonly gateApi?: Partial<RegistryOptions["gateApi"]>;
+  readonly extend?: (app: FastifyInstance) => void;
   /** Stands between the server and its store. */
   readonly wrap?: (store: Store) => Store;
 }
@@ -106,6 +108,7 @@ export async function startRegistry(sceneOptions: SceneOptions = {}): Promise<Re
       options: optionsFor(sceneOptions),
       onAnswered: (request) => void answered.push(request),
       onUsage: () => undefined,
+      ...(sceneOptions.extend !== undefined && { extend: sceneOptions.extend }),
       onFault: (message, error) => void faults.push(`${message}: ${String(error)}`),
     }),
     (it) => it.close(SECOND_MS),
