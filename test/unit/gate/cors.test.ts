@@ -51,6 +51,10 @@ describe("an answer", () => {
       "X-Request-Id, Retry-After",
     ]);
     expect(originHeaders(policy, "https://evil.test")).toEqual(["Vary", "Origin"]);
+    expect(originHeaders({ ...POLICY, expose: ["X-A"] }, APP).slice(4)).toEqual([
+      "Access-Control-Expose-Headers",
+      "X-A",
+    ]);
   });
 });
 
