@@ -22,6 +22,8 @@ export interface DocumentLimits {
   readonly bytesMax?: number;
   /** Levels of mappings and lists. */
   readonly depthMax?: number;
+  /** Values, counted generously before anything is parsed: each takes over a kilobyte while it is. */
+  readonly valuesMax?: number;
 }
 
 /** Makes a fault of something found wrong after reading, at the place of a part of the value. */
@@ -41,6 +43,7 @@ export interface UnreadDocument {
 
 const BYTES_MAX_DEFAULT = 4 * 1024 * 1024;
 const DEPTH_MAX_DEFAULT = 32;
+const VALUES_MAX_DEFAULT = 1_000_000;
 /** Nobody reads further, and a file of the wrong kind would fill the memory with complaints. */
 const FAULTS_MAX = 1000;
 
@@ -49,6 +52,10 @@ export function readDocument<T>(text: string, options: ReadOptions<T>): ReadDocu
   const bytesMax = limits.bytesMax ?? BYTES_MAX_DEFAULT;
   if (Buffer.byteLength(text) > bytesMax) {
     return { ok: false, faults: [fileFault(file, `is larger than ${formatSize(bytesMax)}`)] };
+  }
+  const valuesMax = limits.valuesMax ?? VALUES_MAX_DEFAULT;
+  if (mayHoldMoreThan(text, valuesMax)) {
+    return { ok: false, faults: [fileFault(file, `may hold more than ${valuesMax} values`)] };
   }
   const tree = new YamlTree(text, env, { depthMax: limits.depthMax ?? DEPTH_MAX_DEFAULT });
   const faultOf = (code: FaultCode, message: string, offset: number): Fault => {
@@ -68,4 +75,15 @@ export function readDocument<T>(text: string, options: ReadOptions<T>): ReadDocu
     value: validation.value,
     faultAt: (path, message, part = "value") => faultOf("value", message, tree.offsetOf(path, part)),
   };
+}
+
+/** Every value but the first stands behind one of these. */
+const BETWEEN_VALUES = /[[{,:\n]/g;
+
+function mayHoldMoreThan(text: string, valuesMax: number): boolean {
+  if (text.length <= valuesMax) return false;
+  let count = 0;
+  BETWEEN_VALUES.lastIndex = 0;
+  while (count <= valuesMax && BETWEEN_VALUES.test(text)) count++;
+  return count > valuesMax;
 }

@@ -236,6 +236,11 @@ describe("limits", () => {
     expect(faultsOf(text, {}, { bytesMax: 1024 })).toEqual([]);
   });
 
+  test("so is one of too many values, before they are parsed", () => {
+    const list = (length: number): string => `name: a\nlist: [${"1,".repeat(length - 1)}1]\n`;
+    expect(faultsOf(list(200), {}, { valuesMax: 100 })).toEqual([" may hold more than 100 values"]);
+  });
+
   test("a depth beyond the limit is a fault where it begins", () => {
     expect(faultsOf("list: [[[[a]]]]\n", {}, { depthMax: 3 })).toEqual([
       "1:8: list[0]: must be a mapping, not a list",
