@@ -1,0 +1,110 @@
+/** Two registries on one PostgreSQL: one truth, whichever of them is asked, also after an outage. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { followEvents } from "../../support/event-client.ts";
+import { findPostgres } from "../../support/postgres-programs.ts";
+import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
+import { type MadeKey, type RegistryScene, startRegistry } from "../../support/registry-scene.ts";
+import { waitFor } from "../../support/wait-for.ts";
+
+const programs = findPostgres("registries share one PostgreSQL");
+
+describe.skipIf(programs === undefined)("registries on one PostgreSQL", () => {
+  let server: PostgresServer;
+
+  beforeAll(async () => {
+    server = await startPostgres(programs ?? "");
+  });
+  afterAll(async () => {
+    await server[Symbol.asyncDispose]();
+  });
+
+  const follow = (registry: RegistryScene, since: string, token: string) =>
+    followEvents(`${registry.url}/v1/gate/keys/changes?since=${since}`, token);
+
+  test("a key made by one is found, rotated and revoked by the other, and both feeds say so", async () => {
+    const storage = await server.newDatabase();
+    // Slow polls: what arrives in time came by notification.
+    await using one = await startRegistry({ storage, options: { pollMs: 60_000 } });
+    await using two = await startRegistry({ storage, options: { pollMs: 60_000 } });
+    const { epoch } = await one.store.cursor();
+    await using streamOne = await follow(one, `${epoch}:0`, one.tokens.gate);
+    await using streamTwo = await follow(two, `${epoch}:0`, two.tokens.gate);
+    const made = await one.makeKey({ name: "shared" });
+    expect((await two.call(`GET /v1/api-keys/${made.id}`)).json()).toMatchObject({ name: "shared" });
+    const rotated = (await two.call(`POST /v1/api-keys/${made.id}/rotate`)).json() as MadeKey;
+    await one.call(`DELETE /v1/api-keys/${rotated.id}`);
+    for (const stream of [streamOne, streamTwo]) {
+      await stream.waitFor("four changes", () => stream.changes.length === 4);
+      expect(stream.changes.map(({ id }) => id)).toEqual([1, 2, 3, 4].map((rev) => `${epoch}:${rev}`));
+      expect(stream.changes.at(-1)?.event).toBe("revoke");
+    }
+    const snapshots = await Promise.all(
+      [one, two].map((registry) => registry.call("GET /v1/gate/keys", { role: "gate" })),
+    );
+    expect(snapshots[0]?.text).toBe(snapshots[1]?.text);
+  });
+
+  test("an Idempotency-Key holds across both", async () => {
+    const storage = await server.newDatabase();
+    await using one = await startRegistry({ storage });
+    await using two = await startRegistry({ storage });
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, i) =>
+        (i % 2 === 0 ? one : two).call("POST /v1/api-keys", {
+          token: one.tokens.operator,
+          json: { organization: "o" },
+          headers: { "idempotency-key": "same" },
+        }),
+      ),
+    );
+    const made = answers.filter(
+      ({ status, headers }) => status === 201 && headers["idempotent-replayed"] === undefined,
+    );
+    expect(made.length).toBe(1);
+    const { items } = (await one.call("GET /v1/api-keys")).json() as { items: unknown[] };
+    expect(items.length).toBe(1);
+  });
+
+  test("writes through both at once are one gap-free history for the followers of each", async () => {
+    const storage = await server.newDatabase();
+    await using one = await startRegistry({ storage });
+    await using two = await startRegistry({ storage });
+    const { epoch } = await one.store.cursor();
+    await using streamOne = await follow(one, `${epoch}:0`, one.tokens.gate);
+    await using streamTwo = await follow(two, `${epoch}:0`, two.tokens.gate);
+    await Promise.all(
+      [one, two, one, two].map(async (registry) => {
+        for (let i = 0; i < 25; i++) await registry.makeKey();
+      }),
+    );
+    const expected = Array.from({ length: 100 }, (_, i) => `${epoch}:${i + 1}`);
+    for (const stream of [streamOne, streamTwo]) {
+      await stream.waitFor("all changes", () => stream.changes.length === 100);
+      expect(stream.changes.map(({ id }) => id)).toEqual(expected);
+    }
+  });
+
+  test("while PostgreSQL is away calls say so; when it is back, streams go on without a gap", async () => {
+    const storage = await server.newDatabase();
+    await using registry = await startRegistry({ storage, gateApi: { silenceMaxMs: 500 } });
+    const { epoch } = await registry.store.cursor();
+    const before = await registry.makeKey();
+    await using stream = await follow(registry, `${epoch}:0`, registry.tokens.gate);
+    await stream.waitFor("the first key", () => stream.changes.length === 1);
+    await server.stop("SIGQUIT");
+    await waitFor("the registry to notice", () => registry.server.silenceMs > 600);
+    const answer = await registry.call("GET /v1/gate/keys", { role: "gate" });
+    expect([answer.status, answer.json()]).toMatchObject([503, { code: "storage_unavailable" }]);
+    await server.start();
+    const gone = await waitFor("the registry to work again", async () => {
+      const revoked = await registry.call(`DELETE /v1/api-keys/${before.id}`);
+      return revoked.status === 200 ? revoked : undefined;
+    });
+    expect(gone.json()).toMatchObject({ status: "revoked" });
+    await stream.waitFor("the revocation", () => stream.changes.length === 2);
+    expect(stream.changes.map(({ id, event }) => [id, event])).toEqual([
+      [`${epoch}:1`, "upsert"],
+      [`${epoch}:2`, "revoke"],
+    ]);
+  });
+});
