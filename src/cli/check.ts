@@ -50,8 +50,9 @@ async function check(file: string, env: CommandIo["env"]): Promise<Findings> {
   try {
     const loaded = loadGate(file, env, upstreams);
     if (loaded.ok) {
-      const [routes, keys] = [loaded.config.routes.length, loaded.records.size];
-      return { faults: [], summary: `${file}: ok, ${counted(routes, "route")}, ${counted(keys, "key")}` };
+      const { config, records } = loaded;
+      const keys = config.keys.registry === undefined ? counted(records.size, "key") : "keys of a registry";
+      return { faults: [], summary: `${file}: ok, ${counted(config.routes.length, "route")}, ${keys}` };
     }
     const faults = [...loaded.faults, ...keyFaultsBeside(file, env)];
     const files = [...new Set(faults.map((fault) => fault.file))].join(", ");

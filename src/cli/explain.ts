@@ -20,6 +20,7 @@ import { KeyCounterTable } from "../keys/counters.ts";
 import { FileKeySource } from "../keys/file-source.ts";
 import { type CommandIo, EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./command.ts";
 import { loadGate } from "./load-gate.ts";
+import { sourceForOnce } from "./registry-origin.ts";
 
 const USAGE = `Usage: keyward explain --path PATH [--method GET] [--key KEY] [--config keyward.yaml] [--json]
 
@@ -77,9 +78,15 @@ export async function run(args: readonly string[], io: CommandIo & { stdin?: Rea
     for (const fault of loaded.faults) io.stderr.write(`${renderFault(fault)}\n`);
     return EXIT_CONFIG;
   }
+  const { keys, cache } = loaded.config;
+  await using cleanUp = new AsyncDisposableStack();
+  cleanUp.defer(() => upstreams.destroy());
+  const registry = keys.registry === undefined ? undefined : sourceForOnce(keys.registry, cache);
+  if (registry !== undefined) cleanUp.defer(() => registry.close());
+  await registry?.start();
   const state = loaded.compile({
     clock: systemClock,
-    source: new FileKeySource(loaded.records),
+    source: registry ?? new FileKeySource(loaded.records),
     counters: new KeyCounterTable(1),
     cacheStats: new KeyCacheStats(),
     upstreams: loaded.upstreams,

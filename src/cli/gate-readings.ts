@@ -1,14 +1,16 @@
 /** Ties what the metrics read at scrape to the parts of a running gate. */
 import type { KeyCache, KeyCacheStats } from "../keys/cache.ts";
-import type { FileKeySource } from "../keys/file-source.ts";
 import type { KeyRecord } from "../keys/record.ts";
 import type { GateReadings, KeyCacheReading } from "../observe/gate-readings.ts";
 import type { KnownKey } from "../observe/key-series.ts";
 import type { UpstreamSet } from "../gate/upstreams.ts";
+import type { KeyOrigin } from "./key-origin.ts";
 
 export interface ReadableParts {
   readonly upstreams: UpstreamSet;
-  readonly source: FileKeySource;
+  readonly keys: Pick<KeyOrigin, "source" | "reading">;
+  /** Keys with series of their own. */
+  readonly maxKeys: number;
   readonly cacheStats: KeyCacheStats;
   /** The cache of the current config. */
   readonly cache: () => KeyCache;
@@ -22,7 +24,8 @@ export function gateReadings(parts: ReadableParts): GateReadings {
     upstreamConnections: () => parts.upstreams.connections(),
     webSocketTunnels: parts.tunnels,
     keyCaches: () => cacheReadings(parts.cacheStats, parts.cache()),
-    knownKeys: () => knownKeys(parts.source),
+    knownKeys: () => knownKeys(parts),
+    ...(parts.keys.reading === undefined ? {} : { registry: parts.keys.reading }),
     observerFailures: parts.observerFailures,
     logLinesDropped: parts.logLinesDropped,
   };
@@ -39,8 +42,11 @@ function cacheReadings(stats: KeyCacheStats, cache: KeyCache): KeyCacheReading[]
   }));
 }
 
-function* knownKeys(source: FileKeySource): Iterable<KnownKey> {
-  for (const record of source.records()) yield knownKey(record);
+/** Where there are more than are shown, or none is held, those that are in use. */
+function* knownKeys({ keys, maxKeys, cache }: ReadableParts): Iterable<KnownKey> {
+  const { source } = keys;
+  if (source.size === 0 || source.size > maxKeys) yield* cache().keys();
+  else for (const record of source.records()) yield knownKey(record);
 }
 
 function knownKey(record: KeyRecord): KnownKey {

@@ -11,7 +11,7 @@ import type { UpstreamSet } from "../gate/upstreams.ts";
 import { KeyCacheStats } from "../keys/cache.ts";
 import { KeyCounterTable } from "../keys/counters.ts";
 import type { Digest } from "../keys/digest.ts";
-import { FileKeySource, loadKeyFile } from "../keys/file-source.ts";
+import { FileKeySource, type LoadedKeys, loadKeyFile } from "../keys/file-source.ts";
 import type { KeyRecord } from "../keys/record.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -21,6 +21,7 @@ export interface LoadedGate {
   readonly config: GateConfig;
   /** Absolute paths that the gate is made from, and their state before they were read: to be watched. */
   readonly stamps: FileStamps;
+  /** Of the key file; none with a registry. */
   readonly records: ReadonlyMap<Digest, KeyRecord>;
   readonly compile: (parts: GateParts) => GateState;
   readonly upstreams: ReadonlyMap<string, Upstream>;
@@ -36,7 +37,7 @@ export function loadGate(configFile: string, env: Environment, upstreamSet: Upst
   const loaded = loadGateConfig(configFile, env);
   if (!loaded.ok) return loaded;
   const { config, faultAt } = loaded;
-  const keys = loadKeyFile(config.keys.file ?? "", env);
+  const keys = config.keys.file === undefined ? NO_FILE : loadKeyFile(config.keys.file, env);
   const upstreams = upstreamSet.prepare(config);
   // Compiled once for its faults; the running gate compiles again with its own parts.
   const { faults } = compileGate(config, { ...trialParts(systemClock), upstreams });
@@ -52,6 +53,8 @@ export function loadGate(configFile: string, env: Environment, upstreamSet: Upst
     upstreams,
   };
 }
+
+const NO_FILE: LoadedKeys = { ok: true, records: new Map(), count: 0 };
 
 function trialParts(clock: Clock): Omit<GateParts, "upstreams"> {
   return {

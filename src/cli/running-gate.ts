@@ -17,7 +17,6 @@ import { upstreamErrorKinds } from "../gate/upstream-error.ts";
 import { UpstreamSet } from "../gate/upstreams.ts";
 import { KeyCacheStats } from "../keys/cache.ts";
 import { KeyCounterTable } from "../keys/counters.ts";
-import { FileKeySource } from "../keys/file-source.ts";
 import { AccessLog } from "../observe/access-log.ts";
 import { CombinedObserver } from "../observe/combine.ts";
 import { GateMetrics } from "../observe/gate-metrics.ts";
@@ -27,7 +26,9 @@ import { type Logger, createLogger } from "../observe/logger.ts";
 import { gateMetricKinds } from "../observe/metric-catalogue.ts";
 import { createMetricsPage } from "../observe/metrics-page.ts";
 import { OpsServer, type ReadinessCheck } from "../observe/ops-server.ts";
+import { fixedOptions } from "./gate-options.ts";
 import { gateReadings } from "./gate-readings.ts";
+import { type KeyOrigin, openKeys } from "./key-origin.ts";
 import { type LoadedGate, loadGate } from "./load-gate.ts";
 import { version } from "./version.ts";
 
@@ -43,6 +44,8 @@ export interface StartOptions {
 
 export interface WorkerPlace {
   readonly port: number;
+  /** Its number among the workers of now, from 1. */
+  readonly slot: number;
   /** Inherited from a worker before this one, with the connections that wait in its queue. */
   readonly socket?: ListeningSocket | undefined;
 }
@@ -72,7 +75,7 @@ export async function startGate(options: StartOptions): Promise<StartResult> {
 export class RunningGate {
   readonly #options: StartOptions;
   readonly #upstreams: UpstreamSet;
-  readonly #source: FileKeySource;
+  readonly #keys: KeyOrigin;
   readonly #parts: Omit<GateParts, "upstreams">;
   readonly #destination: LogDestination;
   readonly #log: Logger;
@@ -94,15 +97,20 @@ export class RunningGate {
     this.#config = config;
     this.#stamps = loaded.stamps;
     this.#upstreams = upstreams;
-    this.#source = new FileKeySource(loaded.records);
+    this.#destination = new LogDestination(options.logTarget);
+    this.#log = createLogger({ level: config.log.level, destination: this.#destination, clock });
+    this.#keys = openKeys(loaded, {
+      clock,
+      log: this.#log,
+      slot: options.worker?.slot,
+      keysCached: () => this.#gate.state.keys.entries().positive,
+    });
     this.#parts = {
       clock,
-      source: this.#source,
+      source: this.#keys.source,
       counters: new KeyCounterTable(config.metrics.max_keys),
       cacheStats: new KeyCacheStats(),
     };
-    this.#destination = new LogDestination(options.logTarget);
-    this.#log = createLogger({ level: config.log.level, destination: this.#destination, clock });
     const state = loaded.compile({ ...this.#parts, upstreams: loaded.upstreams });
     upstreams.adopt(config, loaded.upstreams);
     this.#metrics = new GateMetrics({
@@ -113,7 +121,8 @@ export class RunningGate {
       upstreamErrorKinds,
       readings: gateReadings({
         upstreams,
-        source: this.#source,
+        keys: this.#keys,
+        maxKeys: config.metrics.max_keys,
         cacheStats: this.#parts.cacheStats,
         cache: () => this.#gate.state.keys,
         tunnels: () => this.#gate.tunnels,
@@ -122,7 +131,8 @@ export class RunningGate {
       }),
     });
     const access = config.log.access ? [new AccessLog(this.#destination, clock)] : [];
-    const observer = new CombinedObserver([this.#metrics, ...access], (name, error) =>
+    const observers = [this.#metrics, ...access, ...this.#keys.observers];
+    const observer = new CombinedObserver(observers, (name, error) =>
       this.#log.error("an observer failed", { observer: name }, error),
     );
     this.#gate = new Gate(
@@ -130,22 +140,12 @@ export class RunningGate {
         clock,
         observer,
         idStart: randomBytes(4).toString("hex"),
-        bounds: {
-          headerBytesMax: config.bounds.header_bytes,
-          headerCountMax: config.bounds.header_count,
-          connectionsMax: config.bounds.connections,
-          requestsPerConnectionMax: config.bounds.requests_per_connection,
-          headTimeoutMs: config.timeouts.headers,
-          keepAliveMs: config.timeouts.keep_alive,
-        },
-        inFlightMax: config.bounds.in_flight,
-        eventLoopDelayMaxMs: config.bounds.event_loop_delay,
-        timeouts: { bodyIdleMs: config.timeouts.body_idle, readIdleMs: config.timeouts.read_idle },
-        websocketIdleMs: config.timeouts.websocket_idle,
+        ...fixedOptions(config),
         onBug: (error) => this.#log.error("a request failed inside the gate", {}, error),
       },
       state,
     );
+    this.#keys.source.onChange(() => this.#gate.keysChanged());
     this.#ops = new OpsServer({
       name: "keyward",
       version,
@@ -169,6 +169,11 @@ export class RunningGate {
     return this.#metrics.snapshot();
   }
 
+  /** Resolves once keys can be told apart. */
+  get ready(): Promise<void> {
+    return this.#keys.ready;
+  }
+
   get opsUrl(): string {
     return this.#opsUrl;
   }
@@ -181,8 +186,10 @@ export class RunningGate {
   async listen(): Promise<void> {
     const { listen, ops } = this.#config;
     const { worker } = this.#options;
+    // Probes are answered while the first keys are fetched; clients come when that has ended, well or not.
+    if (worker === undefined) this.#opsUrl = urlOf(await this.#ops.listen(ops));
+    await this.#keys.start();
     if (worker === undefined) {
-      this.#opsUrl = urlOf(await this.#ops.listen(ops));
       this.#proxyUrl = urlOf((await this.#gate.listen(listen)).address);
     } else {
       // Each worker has a queue of its own in the kernel where it can; elsewhere the primary deals out.
@@ -196,7 +203,7 @@ export class RunningGate {
     this.#log.info(worker === undefined ? "listening" : "worker listening", {
       url: this.#proxyUrl,
       ...(worker === undefined ? { ops: this.#opsUrl } : { pid: process.pid }),
-      keys: this.#source.size,
+      keys: this.#keys.source.size,
       routes: this.#config.routes.length,
       version,
     });
@@ -219,13 +226,13 @@ export class RunningGate {
       return false;
     }
     this.#apply(loaded);
-    this.#log.info("reloaded", { reason, keys: this.#source.size, routes: loaded.config.routes.length });
+    this.#log.info("reloaded", { reason, keys: this.#keys.source.size, routes: loaded.config.routes.length });
     return true;
   }
 
   #apply(loaded: LoadedGate): void {
     this.#warnOfFixedOptions(loaded.config);
-    this.#source.replace(loaded.records);
+    for (const section of this.#keys.reload(loaded)) this.#warnOfFixed(section);
     this.#gate.setState(loaded.compile({ ...this.#parts, upstreams: loaded.upstreams }));
     this.#upstreams.adopt(loaded.config, loaded.upstreams);
     this.#log.setLevel(loaded.config.log.level);
@@ -238,8 +245,12 @@ export class RunningGate {
   #warnOfFixedOptions(next: GateConfig): void {
     for (const section of ["listen", "ops", "workers", "bounds", "timeouts", "metrics"] as const) {
       if (JSON.stringify(next[section]) === JSON.stringify(this.#config[section])) continue;
-      this.#log.warn("a changed section needs a restart", { section });
+      this.#warnOfFixed(section);
     }
+  }
+
+  #warnOfFixed(section: string): void {
+    this.#log.warn("a changed section needs a restart", { section });
   }
 
   #startWatch(): void {
@@ -253,7 +264,7 @@ export class RunningGate {
     return [
       { name: "listening", ok: this.#proxyUrl !== "" },
       { name: "not_draining", ok: !isClosing },
-      { name: "keys", ok: true, detail: `${this.#source.size} keys` },
+      this.#keys.readiness,
     ];
   }
 
@@ -274,6 +285,7 @@ export class RunningGate {
   /** Gives back what a gate that could not start has opened. */
   async abandon(): Promise<void> {
     this.#watch?.close();
+    await this.#keys.close();
     await this.#upstreams.destroy();
     await this.#ops.close();
     this.#log.info("stopped");

@@ -41,6 +41,7 @@ export class PrimaryGate {
       readiness: () => [
         { name: "listening", ok: this.#pool.listening > 0, detail: `${this.#pool.listening} workers` },
         { name: "not_draining", ok: !this.#isClosing },
+        { name: "keys", ok: this.#pool.listening > 0 && this.#pool.unready === 0 },
       ],
       metrics: createMetricsPage({
         kinds: gateMetricKinds,

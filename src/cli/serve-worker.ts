@@ -7,6 +7,8 @@ import type { ToPrimary, ToWorker } from "./worker-messages.ts";
 
 /** The port that all workers share; the config may leave the choice to the system. */
 export const PORT_VARIABLE = "KEYWARD_WORKER_PORT";
+/** Number of the worker among those that live; names its files and its reports. */
+export const SLOT_VARIABLE = "KEYWARD_WORKER_SLOT";
 /** Not empty: the listening socket comes as the first message. */
 export const SOCKET_VARIABLE = "KEYWARD_WORKER_SOCKET";
 
@@ -19,6 +21,7 @@ export async function serveAsWorker(configFile: string, io: CommandIo): Promise<
     env: io.env,
     worker: {
       port: Number(io.env[PORT_VARIABLE]),
+      slot: Number(io.env[SLOT_VARIABLE] ?? 1),
       socket: (io.env[SOCKET_VARIABLE] ?? "") === "" ? undefined : await inheritedSocket(),
     },
   });
@@ -35,6 +38,7 @@ export async function serveAsWorker(configFile: string, io: CommandIo): Promise<
   process.on("SIGINT", () => {}).on("SIGHUP", () => {});
   process.on("disconnect", end);
   tell({ kind: "listening", url: gate.proxyUrl }, gate.listeningSocket);
+  void gate.ready.then(() => tell({ kind: "ready" }));
   const code = await stopped;
   // The channel to the primary would keep the process alive.
   if (process.connected) process.disconnect?.();

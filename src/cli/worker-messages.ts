@@ -14,6 +14,8 @@ export type ToWorker =
 export type ToPrimary =
   /** Comes with the listening socket, where workers have their own. */
   | { readonly kind: "listening"; readonly url: string }
+  /** It can tell keys apart. */
+  | { readonly kind: "ready" }
   | { readonly kind: "metrics"; readonly ask: number; readonly families: Family[] }
   /** This worker was told to end by a signal of its own: send another before it closes its port. */
   | { readonly kind: "leaving" };

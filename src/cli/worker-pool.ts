@@ -12,7 +12,7 @@ import type { ListeningSocket } from "../gate/listener.ts";
 import { type Family, mergeFamilies, retired } from "../observe/exposition.ts";
 import type { Logger } from "../observe/logger.ts";
 import { gateMetricKinds } from "../observe/metric-catalogue.ts";
-import { PORT_VARIABLE, SOCKET_VARIABLE } from "./serve-worker.ts";
+import { PORT_VARIABLE, SLOT_VARIABLE, SOCKET_VARIABLE } from "./serve-worker.ts";
 import type { ToPrimary, ToWorker } from "./worker-messages.ts";
 
 /** A worker that dies at once is started again, but ever more slowly. */
@@ -25,8 +25,11 @@ const METRICS_WAIT_MS = 2000;
 
 interface Member {
   readonly worker: Worker;
+  readonly slot: number;
   readonly startedMs: number;
   isListening: boolean;
+  /** Can tell keys apart. */
+  isReady: boolean;
   isLeaving: boolean;
   families: readonly Family[];
   /** Undefined until it listens, and where workers have none of their own. */
@@ -59,6 +62,11 @@ export class WorkerPool {
     return [...this.#members.values()].filter((member) => member.isListening && !member.isLeaving).length;
   }
 
+  /** Of those that listen, the ones that cannot tell keys apart yet. */
+  get unready(): number {
+    return [...this.#members.values()].filter((member) => member.isListening && !member.isReady).length;
+  }
+
   /** Resolves when all workers listen; rejects when one ends before that. */
   async start(): Promise<void> {
     const workers = Array.from({ length: this.#size }, () => this.#fork());
@@ -66,20 +74,32 @@ export class WorkerPool {
   }
 
   #fork(socket?: ListeningSocket): Worker {
+    const slot = this.#freeSlot();
     const worker = cluster.fork({
       [PORT_VARIABLE]: String(this.#port),
+      [SLOT_VARIABLE]: String(slot),
       [SOCKET_VARIABLE]: socket === undefined ? "" : "inherited",
     });
     if (socket !== undefined) send(worker, { kind: "socket" }, socket);
     this.#members.set(worker.id, {
       worker,
+      slot,
       startedMs: performance.now(),
       isListening: false,
+      isReady: false,
       isLeaving: false,
       families: [],
       socket,
     });
     return worker;
+  }
+
+  /** The lowest number that no living worker has; what files a dead one left are its successor's. */
+  #freeSlot(): number {
+    const taken = new Set(Array.from(this.#members.values(), (member) => member.slot));
+    let slot = 1;
+    while (taken.has(slot)) slot++;
+    return slot;
   }
 
   #hear(worker: Worker, message: ToPrimary, socket: ListeningSocket | undefined): void {
@@ -89,6 +109,9 @@ export class WorkerPool {
       case "listening":
         member.isListening = true;
         this.#keep(member, socket);
+        return;
+      case "ready":
+        member.isReady = true;
         return;
       case "metrics":
         member.families = message.families;

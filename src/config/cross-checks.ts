@@ -21,7 +21,6 @@ interface CrossCheck {
 }
 
 export const crossChecks: readonly CrossCheck[] = [
-  { reads: ["keys"], run: checkKeySource },
   { reads: ["listen", "ops"], run: checkPorts },
   { reads: ["upstreams", "routes"], run: checkRouteUpstreams },
   { reads: ["credentials", "identity"], run: checkIdentityHeaders },
@@ -35,12 +34,6 @@ export function whenSound(sections: readonly string[]): z.core.$ZodSuperRefinePa
     when: ({ value, issues }) =>
       isMapping(value) && !issues.some(({ path }) => sections.includes(String(path?.[0]))),
   };
-}
-
-function checkKeySource({ keys }: GateConfig, refuse: Refuse): void {
-  if (keys.registry !== undefined) {
-    refuse(["keys", "registry"], "is not supported by this version yet; use keys.file");
-  }
 }
 
 function checkPorts({ listen, ops }: GateConfig, refuse: Refuse): void {

@@ -1,7 +1,8 @@
 /** `credentials`, `key_format`, `keys`, `cache`: where a key stands in a request and where keys live. */
 import { z } from "zod";
 import { foldHeaderName, ownHeaderName } from "./header-name.ts";
-import { duration, evenIfFaulty, filePath, flag, integer, line, optionFacts } from "./option.ts";
+import { keyRegistry } from "./key-registry.ts";
+import { duration, evenIfFaulty, filePath, flag, integer, optionFacts } from "./option.ts";
 
 const scheme = z
   .string()
@@ -67,31 +68,14 @@ export const keyFormat = z
     "What keys look like. Anything else is refused before any look-up. Without it any token of 16 to 256 characters may be a key.",
   );
 
-const registry = z
-  .strictObject({
-    url: z
-      .url({ protocol: /^https?$/, error: "must be an http:// or https:// URL" })
-      .describe("Base URL of the registry."),
-    token: line(8192, "Token that the gate shows to the registry.").optional(),
-    token_file: filePath("File that holds the token; instead of token.").optional(),
-    mode: z
-      .enum(["sync", "lookup", "auto"])
-      .describe("Follow all keys, look each one up, or choose by their number.")
-      .default("sync"),
-    snapshot_file: filePath(
-      "Where the last good snapshot is kept, so that a gate starts while the registry is down.",
-    ).optional(),
-  })
-  .describe("A key registry. Not supported by this version yet.");
-
 export const keys = z
   .strictObject({
     file: filePath("YAML file of keys.").optional(),
-    registry: registry.optional(),
+    registry: keyRegistry.optional(),
   })
   .superRefine((keys, context) => {
     if (keys.file === undefined && keys.registry === undefined) {
-      context.addIssue({ code: "custom", message: "needs file" });
+      context.addIssue({ code: "custom", message: "needs file or registry" });
     } else if (keys.file !== undefined && keys.registry !== undefined) {
       context.addIssue({ code: "custom", path: ["registry"], message: "file is given as well; keep one" });
     }

@@ -37,9 +37,10 @@ export function readConfigFiles(config: GateConfig, folder: string, refuse: Refu
   const upstreams = mapValues(config.upstreams, (upstream, name) => ({
     ...upstream,
     ...withAuth(upstream, name, read, refuse),
-    ...withTls(upstream, name, read, refuse),
+    ...withTls(upstream.tls, ["upstreams", name, "tls"], read, refuse),
   }));
   const keys = { ...config.keys };
+  if (keys.registry !== undefined) keys.registry = withRegistryFiles(keys.registry, folder, read, refuse);
   if (keys.file !== undefined) {
     keys.file = resolve(folder, keys.file);
     stamps.set(keys.file, stampOf(keys.file));
@@ -53,26 +54,54 @@ type Read = (file: string, path: readonly PropertyKey[], bytesMax: number) => st
 function withAuth(upstream: Upstream, name: string, read: Read, refuse: Refuse): Pick<Upstream, "auth"> {
   const { auth } = upstream;
   if (auth?.value_file === undefined) return {};
-  const path = ["upstreams", name, "auth", "value_file"];
-  // Editors and `echo` end a file with a newline that is not part of the secret.
-  const value = read(auth.value_file, path, SECRET_BYTES_MAX).replace(/\r?\n$/, "");
-  if (value.trim() !== "" && /[\u0000-\u001f\u007f]/.test(value))
-    refuse(path, "the file holds more than one line");
+  const value = readSecret(auth.value_file, ["upstreams", name, "auth", "value_file"], read, refuse);
   return { auth: { ...auth, value } };
 }
 
-function withTls(upstream: Upstream, name: string, read: Read, refuse: Refuse): Pick<Upstream, "tls"> {
-  const { tls } = upstream;
+function readSecret(file: string, path: readonly PropertyKey[], read: Read, refuse: Refuse): string {
+  // Editors and `echo` end a file with a newline that is not part of the secret.
+  const value = read(file, path, SECRET_BYTES_MAX).replace(/\r?\n$/, "");
+  if (value.trim() !== "" && /[\u0000-\u001f\u007f]/.test(value))
+    refuse(path, "the file holds more than one line");
+  return value;
+}
+
+type Tls = NonNullable<Upstream["tls"]>;
+
+function withTls(
+  tls: Tls | undefined,
+  place: readonly PropertyKey[],
+  read: Read,
+  refuse: Refuse,
+): { readonly tls?: Tls } {
   if (tls === undefined) return {};
   const pem = (option: "ca_file" | "cert_file" | "key_file"): string | undefined => {
     const file = tls[option];
     if (file === undefined) return undefined;
-    const path = ["upstreams", name, "tls", option];
+    const path = [...place, option];
     const text = read(file, path, PEM_BYTES_MAX);
     if (text.trim() !== "" && !text.includes("-----BEGIN ")) refuse(path, "the file holds no PEM");
     return text;
   };
   return { tls: { ...tls, ca: pem("ca_file"), cert: pem("cert_file"), key: pem("key_file") } };
+}
+
+type Registry = NonNullable<GateConfig["keys"]["registry"]>;
+
+/** Files that the gate itself writes get absolute paths, and are not watched. */
+function withRegistryFiles(registry: Registry, folder: string, read: Read, refuse: Refuse): Registry {
+  const { token_file, snapshot_file, usage } = registry;
+  const place = ["keys", "registry"];
+  const spool = usage.spool_file === undefined ? {} : { spool_file: resolve(folder, usage.spool_file) };
+  return {
+    ...registry,
+    ...(token_file !== undefined && {
+      token: readSecret(token_file, [...place, "token_file"], read, refuse),
+    }),
+    ...(snapshot_file !== undefined && { snapshot_file: resolve(folder, snapshot_file) }),
+    usage: { ...usage, ...spool },
+    ...withTls(registry.tls, [...place, "tls"], read, refuse),
+  };
 }
 
 function mapValues<T>(

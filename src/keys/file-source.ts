@@ -8,7 +8,7 @@ import { z } from "zod";
 import { type Fault, fileFault } from "../document/fault.ts";
 import type { Environment } from "../document/interpolate.ts";
 import { readDocument } from "../document/read.ts";
-import { readTextFile } from "../document/text-file.ts";
+import { readTextFile, readYamlFile } from "../document/text-file.ts";
 import { type Digest, digestOf, formatDigest, parseDigest } from "./digest.ts";
 import { compileKeyFormat, RANDOM_LENGTH_MIN, SECRET_LENGTH_MAX } from "./format.ts";
 import { readPlainYaml } from "./plain-yaml.ts";
@@ -47,7 +47,7 @@ export interface KeyFileRules {
 
 /** Reads and checks a key file. Never throws for what is wrong with the file. */
 export function loadKeyFile(file: string, env: Environment): LoadedKeys {
-  const read = readTextFile(file, BYTES_MAX);
+  const read = readYamlFile(file, BYTES_MAX);
   if (!read.ok) return { ok: false, faults: [fileFault(file, read.problem)] };
   return parseKeyFile(read.text, file, env);
 }

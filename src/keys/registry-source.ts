@@ -10,10 +10,10 @@ import { statusOf } from "./life-cycle.ts";
 import { LookupBatcher } from "./lookup-batcher.ts";
 import type { KeyRecord } from "./record.ts";
 import type { RegistryClient } from "./registry-client.ts";
-import type { RegistryFault } from "./registry-fault.ts";
 import { KeyFetcher, type RegistryMode } from "./registry-fetch.ts";
 import { type FollowMethod, RegistryFollower } from "./registry-follower.ts";
 import { RegistryLink } from "./registry-link.ts";
+import { RegistryNotices, type Report } from "./registry-notices.ts";
 import { type Distrust, KeyTable } from "./registry-table.ts";
 import { SnapshotFile } from "./snapshot-file.ts";
 import type { KeyChange, KeySource, Resolution, Unavailable } from "./source.ts";
@@ -36,16 +36,7 @@ export interface RegistrySourceOptions {
   readonly random?: () => number;
 }
 
-export type Report = (
-  level: "info" | "warn" | "error",
-  message: string,
-  fields?: Readonly<Record<string, string | number>>,
-  error?: unknown,
-) => void;
-
 const AGE_CHECK_MS = 250;
-/** What goes on failing is told again after this long. */
-const REPORT_AGAIN_MS = 60_000;
 /** A record that is not understood will not be a second later. */
 const REFUSED_RETRY_SECONDS = 30;
 
@@ -58,32 +49,29 @@ export class RegistryKeySource implements KeySource {
   readonly #follower: RegistryFollower;
   readonly #lookups: LookupBatcher;
   readonly #file: SnapshotFile | undefined;
-  readonly #distrusted: Record<Distrust, number> = {
-    record_refused: 0,
-    revocation_undone: 0,
-    removal_held: 0,
-  };
-  readonly #reportedMs = new Map<string, number>();
+  readonly #notices: RegistryNotices;
   #ages: NodeJS.Timeout | undefined;
+  readonly #ready = Promise.withResolvers<void>();
   #isReady = false;
   #isTooOld = false;
-  #wasUp = false;
 
   constructor(options: RegistrySourceOptions) {
     const { client, clock, mode, keysMax } = options;
     this.#options = options;
     this.#link = new RegistryLink(clock);
+    const notices = new RegistryNotices(clock, options.report);
+    this.#notices = notices;
     const listener = {
       changed: (change: KeyChange) => this.#changed(change),
       replaced: () => this.#file?.replaced(),
       applied: (cursor: Cursor, event: "upsert" | "revoke", data: unknown) =>
         this.#file?.applied(cursor.rev, event, data),
       ended: (digest: Digest) => this.#file?.ended(digest),
-      distrusted: (what: Distrust, note: string) => this.#distrust(what, note),
+      distrusted: (what: Distrust, note: string) => notices.distrust(what, note),
     };
     const table = new KeyTable({ clock, listener, removalHoldMs: options.removalHoldMs });
     this.#table = table;
-    const onRefused = (note: string): void => this.#distrust("record_refused", note);
+    const onRefused = (note: string): void => notices.distrust("record_refused", note);
     this.#fetcher = new KeyFetcher({ client, table, mode, keysMax, onRefused });
     const random = options.random === undefined ? {} : { random: options.random };
     this.#lookups = new LookupBatcher({
@@ -103,10 +91,10 @@ export class RegistryKeySource implements KeySource {
       pollMs: options.pollMs,
       removalHoldMs: options.removalHoldMs,
       onCurrent: () => this.#current(),
-      onFault: (fault, retryInMs) => this.#failed(fault, retryInMs),
+      onFault: (fault, retryInMs) => notices.failed(fault, retryInMs),
     });
     const [path, ...otherPaths] = options.snapshotFiles;
-    const onFault = (message: string, error?: unknown): void => this.#reportOnce(message, error);
+    const onFault = (message: string, error?: unknown): void => notices.trouble(message, error);
     this.#file =
       path === undefined ? undefined : new SnapshotFile({ path, otherPaths, table, clock, onFault });
   }
@@ -116,7 +104,7 @@ export class RegistryKeySource implements KeySource {
     const ageMs = await this.#file?.load();
     if (ageMs !== undefined) {
       this.#link.confirmedBefore(ageMs);
-      this.#isReady = ageMs <= this.#options.maxStaleMs;
+      if (ageMs <= this.#options.maxStaleMs) this.#becomeReady();
       const fields = { keys: this.size, age_seconds: Math.round(ageMs / 1000) };
       this.#options.report("info", "loaded the last snapshot from disk", fields);
     }
@@ -171,6 +159,11 @@ export class RegistryKeySource implements KeySource {
     return this.#isReady;
   }
 
+  /** Resolves when it is. */
+  get whenReady(): Promise<void> {
+    return this.#ready.promise;
+  }
+
   get isUp(): boolean {
     return this.#link.isUp;
   }
@@ -199,7 +192,7 @@ export class RegistryKeySource implements KeySource {
 
   /** What was not believed so far, by kind. */
   get distrusted(): Readonly<Record<Distrust, number>> {
-    return this.#distrusted;
+    return this.#notices.distrusted;
   }
 
   /** Keys that a snapshot lacks and that serve on until that is confirmed. */
@@ -234,60 +227,26 @@ export class RegistryKeySource implements KeySource {
     return { kind: "unavailable", retryAfterSeconds, note: `${note}; ${this.#link.note}` };
   }
 
+  #becomeReady(): void {
+    this.#isReady = true;
+    this.#ready.resolve();
+  }
+
   #changed(change: KeyChange): void {
     for (const listener of this.#listeners) listener(change);
   }
 
   #current(): void {
     this.#file?.confirmed();
-    this.#isReady = true;
+    this.#becomeReady();
     this.#isTooOld = false;
-    if (this.#wasUp) return;
-    this.#wasUp = true;
-    this.#reportedMs.delete("fault");
-    const { cursor } = this.#table;
-    this.#options.report("info", "the registry is reached", {
+    this.#notices.reached(() => ({
       mode: this.isLookup ? "lookup" : "sync",
       method: this.method,
       keys: this.size,
-      rev: cursor?.rev ?? 0,
-    });
-  }
-
-  #failed(fault: RegistryFault, retryInMs: number): void {
-    this.#wasUp = false;
-    if (!this.#isDue("fault")) return;
-    this.#options.report("warn", "the registry cannot be used", {
-      kind: fault.kind,
-      note: fault.message,
-      retry_ms: Math.round(retryInMs),
-    });
-  }
-
-  #distrust(what: Distrust, note: string): void {
-    this.#distrusted[what]++;
-    if (!this.#isDue(what)) return;
-    const level = what === "record_refused" ? "warn" : "error";
-    this.#options.report(level, DISTRUST_MESSAGES[what], { note, count: this.#distrusted[what] });
-  }
-
-  #reportOnce(message: string, error: unknown): void {
-    if (this.#isDue(message)) this.#options.report("error", message, {}, error);
-  }
-
-  #isDue(what: string): boolean {
-    const nowMs = this.#options.clock.monotonic();
-    const beforeMs = this.#reportedMs.get(what);
-    if (beforeMs !== undefined && nowMs - beforeMs < REPORT_AGAIN_MS) return false;
-    this.#reportedMs.set(what, nowMs);
-    return true;
+      rev: this.#table.cursor?.rev ?? 0,
+    }));
   }
 }
 
 const UNKNOWN: Resolution = { kind: "unknown" };
-
-const DISTRUST_MESSAGES: Readonly<Record<Distrust, string>> = {
-  record_refused: "a key record is not understood; its key is refused",
-  revocation_undone: "the registry takes a revocation back; the key stays revoked",
-  removal_held: "a snapshot lacks more than half of the active keys; they are kept until it is confirmed",
-};

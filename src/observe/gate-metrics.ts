@@ -13,6 +13,7 @@ import {
   cacheCollectors,
   keyCollectors,
   plainCollectors,
+  registryCollectors,
   single,
 } from "./gate-readings.ts";
 import { countKey } from "./key-series.ts";
@@ -71,6 +72,7 @@ export class GateMetrics implements Observer {
       ...this.#processCollectors(version),
       ...keyCollectors(keyCounters, readings.knownKeys, maxKeys),
       ...cacheCollectors(readings),
+      ...registryCollectors(readings.registry),
       ...plainCollectors(readings),
     };
   }

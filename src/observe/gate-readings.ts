@@ -33,12 +33,28 @@ export interface KeyCacheReading {
   readonly entries: number;
 }
 
+/** What a gate knows of its registry. */
+export interface RegistryReading {
+  readonly isUp: boolean;
+  /** Wall clock of the last contact; undefined before the first. */
+  readonly contactAtMs: number | undefined;
+  /** How long ago what the gate holds was what the registry has. */
+  readonly lagMs: number;
+  readonly requests: Iterable<{ readonly call: string; readonly result: string; readonly count: number }>;
+  /** By result. */
+  readonly usageBatches: Readonly<Record<string, number>>;
+  /** By kind. */
+  readonly distrusted: Readonly<Record<string, number>>;
+  readonly heldRemovals: number;
+}
+
 /** Callbacks into the other parts. What is absent is not exposed. */
 export interface GateReadings {
   readonly upstreamConnections?: () => UpstreamConnections;
   readonly webSocketTunnels?: () => number;
   readonly keyCaches?: () => readonly KeyCacheReading[];
   readonly knownKeys?: () => Iterable<KnownKey>;
+  readonly registry?: () => RegistryReading;
   readonly observerFailures?: () => number;
   readonly logLinesDropped?: () => number;
 }
@@ -48,6 +64,7 @@ export type Collector = () => Iterable<Sample>;
 type Collectors<Name extends GateMetricName> = Readonly<Record<Name, Collector>>;
 type CacheMetricName = Extract<GateMetricName, `keyward_key_cache_${string}`>;
 type KeyMetricName = Exclude<Extract<GateMetricName, `keyward_key_${string}`>, CacheMetricName>;
+type RegistryMetricName = Extract<GateMetricName, `keyward_registry_${string}`>;
 type PlainMetricName =
   | "keyward_upstream_connections"
   | "keyward_websocket_tunnels"
@@ -89,6 +106,48 @@ export function cacheCollectors(readings: GateReadings): Collectors<CacheMetricN
     keyward_key_cache_evictions_total: () =>
       caches("keyward_key_cache_evictions_total", (cache) => cache.evictions),
     keyward_key_cache_entries: () => caches("keyward_key_cache_entries", (cache) => cache.entries),
+  };
+}
+
+/** Collectors of what the gate has to do with its registry; without one they give nothing. */
+export function registryCollectors(read: GateReadings["registry"]): Collectors<RegistryMetricName> {
+  const one = (name: string, value: (reading: RegistryReading) => number | undefined): Collector => {
+    return () => {
+      const number = read === undefined ? undefined : value(read());
+      return number === undefined || !Number.isFinite(number) ? [] : single(name, number);
+    };
+  };
+  const by = (name: string, label: string, counts: (reading: RegistryReading) => Record<string, number>) => {
+    return () =>
+      Object.entries(read === undefined ? {} : counts(read())).map(([value, count]): Sample => [
+        seriesName(name, { [label]: value }),
+        count,
+      ]);
+  };
+  const requests = "keyward_registry_requests_total";
+  return {
+    keyward_registry_up: one("keyward_registry_up", ({ isUp }) => (isUp ? 1 : 0)),
+    keyward_registry_last_sync_timestamp_seconds: one(
+      "keyward_registry_last_sync_timestamp_seconds",
+      ({ contactAtMs }) => (contactAtMs === undefined ? undefined : contactAtMs / 1000),
+    ),
+    keyward_registry_lag_seconds: one("keyward_registry_lag_seconds", ({ lagMs }) => lagMs / 1000),
+    [requests]: () =>
+      Array.from(read?.().requests ?? [], ({ call, result, count }): Sample => [
+        seriesName(requests, { call, result }),
+        count,
+      ]),
+    keyward_registry_usage_batches_total: by(
+      "keyward_registry_usage_batches_total",
+      "result",
+      ({ usageBatches }) => usageBatches,
+    ),
+    keyward_registry_distrusted_total: by(
+      "keyward_registry_distrusted_total",
+      "kind",
+      ({ distrusted }) => distrusted,
+    ),
+    keyward_registry_held_keys: one("keyward_registry_held_keys", ({ heldRemovals }) => heldRemovals),
   };
 }
 

@@ -81,6 +81,25 @@ const kinds = {
   keyward_key_cache_misses_total: counter("Key look-ups that the cache could not answer.", "kind"),
   keyward_key_cache_evictions_total: counter("Entries that the cache dropped to make room.", "kind"),
   keyward_key_cache_entries: gauge("sum", "Entries in the cache.", "kind"),
+  keyward_registry_up: gauge("min", "1 when the key registry is reached and current, 0 when it is away."),
+  keyward_registry_last_sync_timestamp_seconds: gauge(
+    "min",
+    "When the gate last knew that its keys are what the registry has.",
+  ),
+  keyward_registry_lag_seconds: gauge("max", "Time since the gate last knew that."),
+  keyward_registry_requests_total: counter("Calls to the registry, by call and result.", "call", "result"),
+  keyward_registry_usage_batches_total: counter(
+    "Batches of usage by what became of them; failed counts attempts that are repeated.",
+    "result",
+  ),
+  keyward_registry_distrusted_total: counter(
+    "What the registry said and was not believed: records that are not understood, revocations taken back, mass removals.",
+    "kind",
+  ),
+  keyward_registry_held_keys: gauge(
+    "max",
+    "Keys that the last snapshot lacks and that serve on until that is confirmed.",
+  ),
   keyward_config_last_reload_successful: gauge(
     "min",
     "1 when the newest configuration is in force, 0 when it was refused.",

@@ -26,7 +26,12 @@ const everything: unknown = parse(fullConfig.replaceAll(/^(\s*)#(?=[a-z_]+:)/gm,
 test("what is switched off in config/keyward.yaml is valid as well", () => {
   const { error } = gateConfigSchema.safeParse(everything);
   // Written out together, although only one of two can be used at a time.
-  const apart = ["upstreams.default.auth.value_file", "upstreams.default.tls", "keys.registry"];
+  const apart = [
+    "upstreams.default.auth.value_file",
+    "upstreams.default.tls",
+    "keys.registry.token_file",
+    "keys.registry",
+  ];
   expect(error?.issues.map((issue) => issue.path.join("."))).toEqual(apart);
 });
 

@@ -165,14 +165,36 @@ const SECTIONS: Readonly<Record<string, FaultTable>> = {
       "key_format: { environments: [live_1] }",
       "1:30: key_format.environments[0]: must be 1 to 32 characters of a-z 0-9 -",
     ],
-    ["keys: {}", "1:7: keys: needs file"],
+    ["keys: {}", "1:7: keys: needs file or registry"],
     [
       "keys: { file: a, registry: { url: http://r } }",
       "1:28: keys.registry: file is given as well; keep one",
     ],
+    ["keys: { registry: {} }", "1:9: keys.registry: url is missing"],
+    ["keys: { registry: { url: r:8090 } }", "1:26: keys.registry.url: must be an http:// or https:// URL"],
     [
-      "keys: { registry: { url: http://r } }",
-      "1:19: keys.registry: is not supported by this version yet; use keys.file",
+      "keys: { registry: { url: 'http://me:pw@r/' } }",
+      "1:26: keys.registry.url: must not hold a user or password; use token",
+    ],
+    [
+      "keys: { registry: { url: 'http://r/?a' } }",
+      "1:26: keys.registry.url: must have no query and no fragment",
+    ],
+    [
+      "keys: { registry: { url: http://r, token: a, token_file: b } }",
+      "1:58: keys.registry.token_file: token is given as well; keep one",
+    ],
+    [
+      "keys: { registry: { url: http://r, tls: { cert_file: a } } }",
+      "1:54: keys.registry.tls.cert_file: needs key_file as well",
+    ],
+    [
+      "keys: { registry: { url: http://r, gate: a b } }",
+      "1:42: keys.registry.gate: must be characters of A-Z a-z 0-9 . _ -",
+    ],
+    [
+      "keys: { registry: { url: http://r, mode: push } }",
+      "1:42: keys.registry.mode: must be one of sync, lookup, auto",
     ],
     ["cache: { max_key: 1 }", '1:10: unknown key "max_key" in cache; did you mean "max_keys"?'],
     ["cache: { max_keys: 0 }", "1:20: cache.max_keys: must be at least 1"],

@@ -212,6 +212,15 @@ describe("catalogue", () => {
         knownKeys: () => [{ ...makeCountedKey(keyCounters, "key_2"), createdAtMs: 1, expiresAtMs: 2 }],
         observerFailures: () => 0,
         logLinesDropped: () => 0,
+        registry: () => ({
+          isUp: true,
+          contactAtMs: 1,
+          lagMs: 2,
+          requests: [{ call: "keys", result: "ok", count: 3 }],
+          usageBatches: { counted: 4 },
+          distrusted: { record_refused: 5 },
+          heldRemovals: 6,
+        }),
       },
     });
     const rotation = { successor: "key_9", headers: [] };

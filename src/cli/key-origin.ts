@@ -1,0 +1,73 @@
+/** Where a running gate's keys come from: the key file, read again at a reload, or a registry. */
+import type { Clock } from "../base/clock.ts";
+import type { Observer } from "../gate/exchange.ts";
+import { FileKeySource } from "../keys/file-source.ts";
+import type { KeyRecord } from "../keys/record.ts";
+import type { KeySource } from "../keys/source.ts";
+import type { RegistryReading } from "../observe/gate-readings.ts";
+import type { Logger } from "../observe/logger.ts";
+import type { ReadinessCheck } from "../observe/ops-server.ts";
+import type { LoadedGate } from "./load-gate.ts";
+import { RegistryOrigin } from "./registry-origin.ts";
+
+export interface KeyOrigin {
+  readonly source: KeySource & { records(): Iterable<KeyRecord> };
+  /** Told of every exchange, beside metrics and log. */
+  readonly observers: readonly Observer[];
+  readonly readiness: ReadinessCheck;
+  /** Resolves once keys can be told apart. */
+  readonly ready: Promise<void>;
+  /** Undefined without a registry. */
+  readonly reading: (() => RegistryReading) | undefined;
+  /** Resolves when a first answer is there, good or bad; rejects never. */
+  start(): Promise<void>;
+  /** Takes what a reload has read. @returns what it could not take: sections that need a restart */
+  reload(loaded: LoadedGate): readonly string[];
+  close(): Promise<void>;
+}
+
+export interface OriginParts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Number of this process among those that share the port, from 1; undefined when it is alone. */
+  readonly slot: number | undefined;
+  /** Keys in the cache of the current config. */
+  readonly keysCached: () => number;
+}
+
+export function openKeys(loaded: LoadedGate, parts: OriginParts): KeyOrigin {
+  const { registry } = loaded.config.keys;
+  return registry === undefined
+    ? new FileOrigin(loaded)
+    : new RegistryOrigin(registry, loaded.config.cache, parts);
+}
+
+class FileOrigin implements KeyOrigin {
+  readonly source: FileKeySource;
+  readonly observers = [];
+  readonly ready: Promise<void> = Promise.resolve();
+  readonly reading = undefined;
+
+  constructor({ records }: LoadedGate) {
+    this.source = new FileKeySource(records);
+  }
+
+  get readiness(): ReadinessCheck {
+    return { name: "keys", ok: true, detail: `${this.source.size} keys` };
+  }
+
+  start(): Promise<void> {
+    return this.ready;
+  }
+
+  reload({ config, records }: LoadedGate): readonly string[] {
+    // Its records are those of no file: taking them would refuse everybody.
+    if (config.keys.registry !== undefined) return ["keys"];
+    this.source.replace(records);
+    return [];
+  }
+
+  close(): Promise<void> {
+    return this.ready;
+  }
+}
