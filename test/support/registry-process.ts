@@ -1,0 +1,58 @@
+/** The registry as users run it: `node src/keyward.js registry` in a process of its own. */
+import { type Child, type ChildExit, runChild, startChild } from "./child.ts";
+import { launcher, type LogLine, linesOf } from "./gate-process.ts";
+import type { TempFolder } from "./temp-folder.ts";
+
+export interface RegistryProcess extends AsyncDisposable {
+  readonly url: string;
+  readonly opsUrl: string;
+  readonly child: Child;
+  readonly log: readonly LogLine[];
+  readonly output: string;
+  stop(): Promise<ChildExit>;
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Any free ports; what a test adds comes after. */
+const PORTS = "listen: { port: 0 }\nops: { port: 0 }\n";
+
+/** Writes registry.yaml into the folder and starts a registry there. */
+export async function startRegistryProcess(
+  folder: TempFolder,
+  config = "",
+  env: Env = {},
+): Promise<RegistryProcess> {
+  await folder.write("registry.yaml", PORTS + config);
+  const child = await startChild(process.execPath, [launcher, "registry"], { cwd: folder.path, env });
+  try {
+    const listening = await child.find("log line that says listening", (stdout) =>
+      linesOf(stdout).find((line) => line["msg"] === "registry listening"),
+    );
+    return {
+      url: String(listening["url"]),
+      opsUrl: String(listening["ops"]),
+      child,
+      get log() {
+        return linesOf(child.stdout);
+      },
+      get output() {
+        return child.stdout + child.stderr;
+      },
+      stop: () => child.stop("SIGTERM"),
+      [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await child[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Runs `keyward registry …` in the folder to its end. */
+export function runRegistry(
+  folder: TempFolder,
+  args: readonly string[],
+  env: Env = {},
+): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
+  return runChild(process.execPath, [launcher, "registry", ...args], { cwd: folder.path, env });
+}
