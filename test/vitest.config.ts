@@ -45,6 +45,7 @@ export default defineConfig({
       project("security", { order: 1, timeoutMs: 30 * SECOND }),
       project("registry", { order: 1, timeoutMs: 60 * SECOND }),
       project("wire", { order: 2, timeoutMs: 30 * SECOND, serial: true }),
+      project("differential", { order: 3, timeoutMs: 120 * SECOND, serial: true }),
       project("faults", { order: 4, timeoutMs: 300 * SECOND, serial: true }),
       project("e2e", { order: 3, timeoutMs: 180 * SECOND, serial: true }),
     ],
