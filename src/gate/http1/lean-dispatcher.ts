@@ -100,11 +100,14 @@ class LeanRequest implements Asker, Controller {
     this.#handler.onResponseData?.(this.#controller, chunk);
   }
 
+  /** From here on the connection may be another request's: nothing may touch it any more. */
   ended(): void {
+    this.#leg = undefined;
     this.#handler.onResponseEnd?.(this.#controller, {});
   }
 
   failed(error: Error): void {
+    this.#leg = undefined;
     this.#handler.onResponseError?.(this.#controller, error);
   }
 }
