@@ -58,15 +58,31 @@ export function createListener(bounds: ListenerBounds, events: ListenerEvents): 
   server.maxHeadersCount = bounds.headerCountMax;
   server.maxConnections = bounds.connectionsMax;
   server.maxRequestsPerSocket = bounds.requestsPerConnectionMax;
-  server.on("request", (req, res) => events.request(req, res, false));
-  server.on("checkContinue", (req, res) => events.request(req, res, true));
+  const request = (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void => {
+    if (isThere(req)) events.request(req, res, expectsContinue);
+  };
+  const upgrade = (req: IncomingMessage, socket: Duplex, early: Buffer): void => {
+    if (isThere(req)) events.upgrade(req, socket, early);
+  };
+  server.on("request", (req, res) => request(req, res, false));
+  server.on("checkContinue", (req, res) => request(req, res, true));
   // Anything else is expected in vain: decide() refuses it.
-  server.on("checkExpectation", (req, res) => events.request(req, res, false));
-  server.on("upgrade", (req, socket, early) => events.upgrade(req, socket, early));
+  server.on("checkExpectation", (req, res) => request(req, res, false));
+  server.on("upgrade", upgrade);
   // Nobody listening would mean that Node cuts the connection, and with it answers still owed.
-  server.on("connect", (req, socket, early) => events.upgrade(req, socket, early));
+  server.on("connect", upgrade);
   server.on("clientError", (error, socket) => events.broken(error, socket));
   return server;
+}
+
+/**
+ * A connection that was reset has no address any more, though its bytes may still be read: nothing is
+ * done for it, because nobody could say whose request it was.
+ */
+function isThere({ socket }: IncomingMessage): boolean {
+  if (socket.remoteAddress !== undefined) return true;
+  socket.destroy();
+  return false;
 }
 
 /** @returns where it listens; port 0 asks the system for a free one */
