@@ -35,5 +35,5 @@ function hasExtraSpaces(req: IncomingMessage): boolean {
   return bytes
     .toString("latin1")
     .split("\n")
-    .some((line) => line.includes("  ") && line.trim().split(/ +/).join(" ") === words.join(" "));
+    .some((line) => line.includes("  ") && line.trim().split(/ +/).join(" ").endsWith(words.join(" ")));
 }
