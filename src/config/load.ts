@@ -8,7 +8,7 @@ import { type Fault, fileFault } from "../document/fault.ts";
 import type { Environment } from "../document/interpolate.ts";
 import { type FaultAt, readDocument } from "../document/read.ts";
 import { formatPath } from "../document/issue-message.ts";
-import { readTextFile } from "../document/text-file.ts";
+import { readYamlFile } from "../document/text-file.ts";
 import { type FileStamps, stampOf } from "./file-stamp.ts";
 import { type GateConfig, gateConfigSchema } from "./schema.ts";
 import { readConfigFiles } from "./secret-files.ts";
@@ -40,7 +40,7 @@ const BYTES_MAX = 4 * 1024 * 1024;
  */
 export function loadGateConfig(file: string, env: Environment): LoadedGateConfig | RefusedGateConfig {
   const stamp = stampOf(resolve(file));
-  const content = readTextFile(file, BYTES_MAX);
+  const content = readYamlFile(file, BYTES_MAX);
   if (!content.ok) return { ok: false, faults: [fileFault(file, content.problem)], keyFile: undefined };
   const read = readDocument(content.text, {
     file,

@@ -7,7 +7,7 @@ import { type Fault, fileFault } from "../document/fault.ts";
 import type { Environment } from "../document/interpolate.ts";
 import { formatPath } from "../document/issue-message.ts";
 import { readDocument } from "../document/read.ts";
-import { readTextFile } from "../document/text-file.ts";
+import { readTextFile, readYamlFile } from "../document/text-file.ts";
 import { type RegistryConfig, registryConfigSchema } from "./registry-schema.ts";
 
 export type LoadedRegistryConfig =
@@ -22,7 +22,7 @@ type Refuse = (path: readonly PropertyKey[], message: string) => void;
 
 /** @param file relative to the working folder; faults show it as given */
 export function loadRegistryConfig(file: string, env: Environment): LoadedRegistryConfig {
-  const content = readTextFile(file, BYTES_MAX);
+  const content = readYamlFile(file, BYTES_MAX);
   if (!content.ok) return { ok: false, faults: [fileFault(file, content.problem)] };
   return read(content.text, file, env);
 }

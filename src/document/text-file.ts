@@ -23,6 +23,20 @@ export function readTextFile(path: string, bytesMax: number): TextFile {
   }
 }
 
+/**
+ * Reads a YAML file the same way, and refuses one that ends in the middle of a line: half-written, it
+ * can still be a valid document, in which a route lost its scopes or a key its `revoked_at`.
+ */
+export function readYamlFile(path: string, bytesMax: number): TextFile {
+  const read = readTextFile(path, bytesMax);
+  // The end of a bracket (JSON is YAML too) is no middle of anything.
+  if (!read.ok || read.text === "" || /[\n}\]]$/.test(read.text)) return read;
+  return { ok: false, problem: CUT_SHORT };
+}
+
+const CUT_SHORT =
+  "ends in the middle of a line, as a file does that was cut short; if it is whole, add a line break at its end";
+
 const PROBLEMS: Readonly<Record<string, string>> = {
   ENOENT: "does not exist",
   ENOTDIR: "does not exist",
