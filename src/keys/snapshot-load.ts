@@ -49,14 +49,12 @@ async function load(file: FileHandle, table: KeyTable): Promise<Loaded> {
     () => undefined,
   );
   const reader = new SnapshotReader(draft);
-  const lines = linesOf(file);
-  for await (const line of lines) {
-    if (!reader.read(line)) throw new SnapshotFileError("it is no snapshot");
-    if (reader.isEnded) break;
+  const journal: Buffer[] = [];
+  for await (const line of linesOf(file)) {
+    if (reader.isEnded) journal.push(line);
+    else if (!reader.read(line)) throw new SnapshotFileError("it is no snapshot");
   }
   const { epoch, rev } = reader.finish();
-  const journal: Buffer[] = [];
-  for await (const line of lines) journal.push(line);
   const entries = journal.map((line) => parseEntry(line.toString("utf8")));
   const firstBad = entries.indexOf(undefined);
   if (firstBad !== -1 && firstBad < entries.length - 1)
