@@ -214,6 +214,8 @@ export class Connection {
   }
 
   #release(): void {
+    // The last reader may have paused it and have had its whole answer all the same.
+    if (this.socket.isPaused()) this.socket.resume();
     this.#owner.released(this);
   }
 

@@ -2,7 +2,12 @@
 import type { Dispatcher } from "undici";
 import { expect, test } from "vitest";
 import { LeanDispatcher } from "../../../src/gate/http1/lean-dispatcher.ts";
-import { answerOf, type RawConnection, startRawUpstream } from "../../support/raw-upstream.ts";
+import {
+  answerOf,
+  type RawConnection,
+  type RawUpstream,
+  startRawUpstream,
+} from "../../support/raw-upstream.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
 interface Asked {
@@ -11,14 +16,14 @@ interface Asked {
   outcome: string | undefined;
 }
 
-function ask(client: LeanDispatcher, path: string): Asked {
+function ask(client: LeanDispatcher, path: string, onData?: (asked: Asked) => void): Asked {
   const asked: Asked = { controller: undefined, outcome: undefined };
   client.dispatch(
     { method: "GET", path, headers: ["Host", "upstream.test"], body: null },
     {
       onRequestStart: (controller) => (asked.controller = controller),
       onResponseStart: () => undefined,
-      onResponseData: () => undefined,
+      onResponseData: () => onData?.(asked),
       onResponseEnd: () => (asked.outcome = "ended"),
       onResponseError: (_controller, error) => (asked.outcome = error.message),
     },
@@ -26,7 +31,14 @@ function ask(client: LeanDispatcher, path: string): Asked {
   return asked;
 }
 
-test("who had its answer cannot break off, pause or resume what came after it on the connection", async () => {
+interface Scene {
+  readonly client: LeanDispatcher;
+  readonly upstream: RawUpstream;
+  /** Connections in the order of the requests on them; the test answers. */
+  readonly held: readonly RawConnection[];
+}
+
+async function withUpstream(run: (scene: Scene) => Promise<void>): Promise<void> {
   const held: RawConnection[] = [];
   await using upstream = await startRawUpstream({
     onMessage: (_message, connection) => held.push(connection),
@@ -40,6 +52,14 @@ test("who had its answer cannot break off, pause or resume what came after it on
     monotonic: () => performance.now(),
   });
   try {
+    await run({ client, upstream, held });
+  } finally {
+    await client.destroy();
+  }
+}
+
+test("who had its answer cannot break off, pause or resume what came after it on the connection", async () => {
+  await withUpstream(async ({ client, upstream, held }) => {
     const first = ask(client, "/first");
     (await waitFor("the first request", () => held[0])).send(answerOf(200, "a"));
     await waitFor("the first answer", () => first.outcome);
@@ -52,7 +72,18 @@ test("who had its answer cannot break off, pause or resume what came after it on
     connection.send(answerOf(200, "b"));
     expect(await waitFor("the second answer", () => second.outcome)).toBe("ended");
     expect(upstream.connections).toHaveLength(1);
-  } finally {
-    await client.destroy();
-  }
+  });
+});
+
+test("an answer that was paused and then whole leaves a connection that is read", async () => {
+  await withUpstream(async ({ client, upstream, held }) => {
+    const first = ask(client, "/first", ({ controller }) => controller?.pause());
+    (await waitFor("the first request", () => held[0])).send(answerOf(200, "a"));
+    expect(await waitFor("the first answer", () => first.outcome)).toBe("ended");
+
+    const second = ask(client, "/second");
+    (await waitFor("the second request", () => held[1])).send(answerOf(200, "b"));
+    expect(await waitFor("the second answer", () => second.outcome)).toBe("ended");
+    expect(upstream.connections).toHaveLength(1);
+  });
 });
