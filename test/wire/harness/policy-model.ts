@@ -45,7 +45,7 @@ export function readSent(text: string, words: Words): SentBytes {
       target: message.target,
       deserves: deserves(message, words),
     })),
-    answersMax: heads.length + (isLastBroken ? 1 : 0),
+    answersMax: Math.max(1, heads.length + (isLastBroken ? 1 : 0)),
   };
 }
 
