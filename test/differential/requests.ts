@@ -16,7 +16,7 @@ export interface Probe {
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 const SEGMENTS = [
-  ..."abc",
+  "a",
   "...",
   ".hidden",
   "a.b",

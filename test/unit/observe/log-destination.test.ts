@@ -52,7 +52,7 @@ describe("log destination", () => {
     const whole = `${"a".repeat(4000)}\n`.repeat(3);
     for (const line of whole.split(/(?<=\n)/)) destination.write(line);
     const read = (): Promise<string> => readFile(folder.file("log"), "utf8");
-    await waitFor("the last line", async () => (await read()) === whole);
+    expect(await waitFor("the last line", async () => (await read()) === whole)).toBe(true);
     await destination.close();
   });
 
