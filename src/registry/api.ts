@@ -67,6 +67,8 @@ export interface AnswerShape {
   readonly contentType?: string;
   /** Another form that the answer can have, a text without a schema. */
   readonly textType?: string;
+  /** Of an event stream: the `data` of each event, as JSON. */
+  readonly events?: Readonly<Record<string, z.ZodType>>;
 }
 
 interface Texts {

@@ -21,8 +21,9 @@ export interface FeedOptions {
   readonly store: Pick<Store, "cursor" | "changesSince" | "onHint" | "renewEpoch">;
   readonly clock: Clock;
   readonly pollMs: number;
-  /** Changes held in memory. */
+  /** Changes held in memory, and the characters of their data together. */
   readonly heldMax: number;
+  readonly heldCharsMax: number;
   /** Who is further behind than this is told to start over. */
   readonly behindMax: number;
   readonly onFault: (message: string, error?: unknown) => void;
@@ -34,6 +35,8 @@ export type Pulled =
   | { readonly reset: false; readonly changes: readonly FeedChange[] };
 
 const BATCH = 1000;
+/** Of one pull: what a subscriber is given has to fit into memory beside that of all the others. */
+const PULL_CHARS_MAX = 1024 * 1024;
 const RESET: Pulled = { reset: true };
 
 export class ChangeFeed {
@@ -41,7 +44,8 @@ export class ChangeFeed {
   readonly #listeners = new Set<() => void>();
   readonly #stop = new AbortController();
   /** The latest changes, contiguous, the last one being `#cursor.rev`. */
-  #held: FeedChange[] = [];
+  #held: readonly FeedChange[] = [];
+  #heldChars = 0;
   #cursor: Cursor = { epoch: "-", rev: 0 };
   #seenAtMs = Number.NEGATIVE_INFINITY;
   #pump: Promise<void> | undefined;
@@ -116,14 +120,14 @@ export class ChangeFeed {
     const first = rev - this.#held.length;
     if (since.rev >= first) {
       const from = since.rev - first;
-      return { reset: false, changes: this.#held.slice(from, from + BATCH) };
+      return { reset: false, changes: portionOf(this.#held.slice(from, from + BATCH)) };
     }
     const rows = await this.#options.store.changesSince(since.rev, BATCH);
     // The epoch may have been renewed while the store was asked.
     if (rows === undefined || this.#cursor.epoch !== epoch) return RESET;
     // What the store has beyond the feed comes again from the feed.
     const known = rows.filter((row) => row.rev <= this.#cursor.rev);
-    return { reset: false, changes: known.map(renderChange) };
+    return { reset: false, changes: portionOf(known.map(renderChange)) };
   }
 
   /** Another process, or a snapshot, may have told a gate more than this process has heard of. */
@@ -168,6 +172,7 @@ export class ChangeFeed {
   #startOver(cursor: Cursor): void {
     this.#cursor = cursor;
     this.#held = [];
+    this.#heldChars = 0;
     this.#wake();
   }
 
@@ -191,11 +196,25 @@ export class ChangeFeed {
     // Not kept, or from another history: the poll finds out which.
     if (rows === undefined) return this.#startOver(await this.#options.store.cursor());
     if (last === undefined) return;
-    for (const row of rows) this.#held.push(renderChange(row));
-    if (this.#held.length > this.#options.heldMax) this.#held = this.#held.slice(-this.#options.heldMax);
+    this.#hold(rows.map(renderChange));
     this.#cursor = { epoch, rev: last.rev };
     this.#wake();
     if (rows.length === BATCH) this.#isPumpWanted = true;
+  }
+
+  /** Forgets the oldest where the newest need their place. */
+  #hold(changes: readonly FeedChange[]): void {
+    const { heldMax, heldCharsMax } = this.#options;
+    const all = [...this.#held, ...changes];
+    let chars = this.#heldChars + charsOf(changes);
+    let dropped = 0;
+    for (const { data } of all) {
+      if (all.length - dropped <= heldMax && chars <= heldCharsMax) break;
+      chars -= data.length;
+      dropped++;
+    }
+    this.#held = dropped === 0 ? all : all.slice(dropped);
+    this.#heldChars = chars;
   }
 
   #wake(): void {
@@ -207,4 +226,18 @@ function renderChange({ rev, op, record }: KeyChangeRow): FeedChange {
   const { id, digest, revoked_at } = record;
   const data = op === "upsert" ? record : { id, digest, ...(revoked_at !== undefined && { revoked_at }) };
   return { rev, op, data: JSON.stringify(data) };
+}
+
+function charsOf(changes: readonly FeedChange[]): number {
+  return changes.reduce((chars, { data }) => chars + data.length, 0);
+}
+
+/** As many as fit, at least one. */
+function portionOf(changes: readonly FeedChange[]): readonly FeedChange[] {
+  let chars = 0;
+  const end = changes.findIndex(({ data }, i) => {
+    chars += data.length;
+    return i > 0 && chars > PULL_CHARS_MAX;
+  });
+  return end === -1 ? changes : changes.slice(0, end);
 }

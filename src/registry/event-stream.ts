@@ -97,12 +97,12 @@ export class EventStream {
   }
 
   async #beat(): Promise<void> {
-    const { feed, silenceMaxMs, isStillValid, onFault } = this.#options;
+    const { feed, silenceMaxMs, isStillValid } = this.#options;
     try {
       if (!(await isStillValid())) return this.#end();
-    } catch (error) {
-      // The store is away; the feed is silent as well, and says so by saying nothing.
-      return onFault("a token cannot be checked", error);
+    } catch {
+      // The store is away: the feed has told so, once for all streams, and is silent as well.
+      return;
     }
     if (feed.silenceMs <= silenceMaxMs && this.#response.writableLength === 0) this.#sendHeartbeat();
   }

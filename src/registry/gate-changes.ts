@@ -4,7 +4,15 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import { z } from "zod";
-import { changesAnswerSchema, type Cursor, formatCursor, parseCursor } from "../keys/wire.ts";
+import {
+  changesAnswerSchema,
+  type Cursor,
+  formatCursor,
+  heartbeatEventSchema,
+  parseCursor,
+  revokeEventSchema,
+  upsertEventSchema,
+} from "../keys/wire.ts";
 import { type Outcome, type Route, route } from "./api.ts";
 import type { ChangeFeed, Pulled } from "./change-feed.ts";
 import { EventStream } from "./event-stream.ts";
@@ -31,7 +39,6 @@ export function changesRoute({ feed, options, onFault }: GateApiParts, places: P
     }),
     headers: {
       "Last-Event-ID": "Cursor of the newest event known; goes before `since`.",
-      Accept: "`text/event-stream`, or `application/json` for a long poll.",
       Prefer: "`wait=25`: seconds that a long poll may wait (RFC 7240).",
     },
     answers: {
@@ -39,6 +46,12 @@ export function changesRoute({ feed, options, onFault }: GateApiParts, places: P
         description: "An event stream, or with `Accept: application/json` the changes after the cursor.",
         schema: changesAnswerSchema,
         textType: "text/event-stream",
+        events: {
+          upsert: upsertEventSchema,
+          revoke: revokeEventSchema,
+          heartbeat: heartbeatEventSchema,
+          reset: heartbeatEventSchema,
+        },
       },
     },
     problems: ["cursor_invalid", "busy", "stopping"],

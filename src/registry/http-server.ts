@@ -80,7 +80,11 @@ export function createHttpServer(
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     genReqId: () => randomBase62(ID_LENGTH, random),
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
-    http: { maxHeaderSize: HEAD_BYTES_MAX, headersTimeout: HEAD_TIMEOUT_MS },
+    http: {
+      maxHeaderSize: HEAD_BYTES_MAX,
+      headersTimeout: HEAD_TIMEOUT_MS,
+      connectionsCheckingInterval: 1000,
+    },
     frameworkErrors: (_error, request, reply) =>
       void sendProblem(request, reply, new Problem("request_invalid")),
     clientErrorHandler: answerBroken,

@@ -111,12 +111,16 @@ function responsesOf(route: Route, components: Components): Record<string, objec
 }
 
 function responseOf(
-  { description, schema, contentType = "application/json", textType }: AnswerShape,
+  { description, schema, contentType = "application/json", textType, events = {} }: AnswerShape,
   components: Components,
 ): object {
   if (schema === undefined) return { description };
   const content: Record<string, object> = { [contentType]: { schema: components.of(schema) } };
   if (textType !== undefined) content[textType] = { schema: { type: "string" } };
+  // OpenAPI 3.1 has no place for events; their data stand among the components.
+  for (const [name, data] of Object.entries(events)) {
+    components.schemas[`${name.charAt(0).toUpperCase()}${name.slice(1)}Event`] = components.of(data);
+  }
   return { description, content };
 }
 

@@ -48,6 +48,7 @@ export interface RegistryParts {
 }
 
 const CHANGES_HELD_MAX = 10_000;
+const CHANGES_HELD_CHARS_MAX = 32 * 1024 * 1024;
 /** A snapshot of as many keys is quicker than as many changes. */
 const CHANGES_BEHIND_MAX = 50_000;
 const FAILURE_WINDOW_MS = 60_000;
@@ -69,6 +70,7 @@ export class RegistryServer {
       clock,
       pollMs: options.pollMs,
       heldMax: CHANGES_HELD_MAX,
+      heldCharsMax: CHANGES_HELD_CHARS_MAX,
       behindMax: CHANGES_BEHIND_MAX,
       onFault,
     });

@@ -14,8 +14,6 @@ const PREFIX = "kwt";
 /** 190 bits. */
 const RANDOM_LENGTH = 32;
 const ID_LENGTH = 16;
-/** A configured token that is shorter could be guessed. */
-export const TOKEN_LENGTH_MIN = 20;
 export const TOKEN_LENGTH_MAX = 512;
 
 export interface NewToken {
