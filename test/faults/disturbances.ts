@@ -6,6 +6,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Seeded } from "./seeded.ts";
+import { type Span, nowMs } from "./stall-watch.ts";
 
 export interface Disturbed {
   /** Sends it signals. */
@@ -23,7 +24,7 @@ const PAUSE_MAX_MS = 6000;
 
 export class Disturbances {
   readonly counts = new Map<Kind, number>();
-  readonly #spans: { fromMs: number; toMs: number }[] = [];
+  readonly #spans: Span[] = [];
   readonly #disturbed: Disturbed;
   readonly #random: Seeded;
   readonly #abort = new AbortController();
@@ -48,8 +49,13 @@ export class Disturbances {
     return [...this.counts.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  /** Was the upstream away at some moment of this span? */
-  overlap(fromMs: number, toMs: number): boolean {
+  /** Something else came in between; its effects are felt for a while as well. */
+  add({ fromMs, toMs }: Span): void {
+    this.#spans.push({ fromMs, toMs: toMs + AFTERMATH_MS });
+  }
+
+  /** Was anything away at some moment of this span? */
+  overlap({ fromMs, toMs }: Span): boolean {
     return this.#spans.some((span) => fromMs <= span.toMs && toMs >= span.fromMs);
   }
 
@@ -96,9 +102,8 @@ export class Disturbances {
   }
 
   async #span(act: () => Promise<void>): Promise<void> {
-    const span = { fromMs: performance.now(), toMs: Number.POSITIVE_INFINITY };
-    this.#spans.push(span);
+    const fromMs = nowMs();
     await act();
-    span.toMs = performance.now() + AFTERMATH_MS;
+    this.add({ fromMs, toMs: nowMs() });
   }
 }

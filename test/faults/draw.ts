@@ -27,8 +27,8 @@ export function drawShot(seed: number, number: number, keys: readonly StormKey[]
   // A third each: the client alone, the upstream alone, both at once or neither.
   const side = random.pick(["client", "upstream", "both"] as const);
   const client = clientFor(side, random);
-  const room = roomFor(random, client);
   const upstream = upstreamFor(side, random, client);
+  const room = roomFor(random, client, upstream);
   const isFault =
     !soundClients.has(client) || !soundAnswers.has(upstream) || room === "gone" || room === "mute";
   const request = requestFor(client, random);
@@ -54,7 +54,9 @@ function upstreamFor(
   return random.pick(answers);
 }
 
-function roomFor(random: Seeded, client: ClientFault): Room {
+function roomFor(random: Seeded, client: ClientFault, upstream: UpstreamFault): Room {
+  // Whoever gets such a connection next is a victim by right.
+  if (upstream === "late_answer") return "late";
   if (forbiddenClients.has(client) || client === "never_reads") return "v1";
   const dice = random.next();
   if (dice < 0.03) return "narrow";

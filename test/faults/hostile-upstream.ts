@@ -12,6 +12,7 @@ import { createInterface } from "node:readline";
 import { type HttpMessage, HttpReader } from "../support/http-message.ts";
 import { portOf } from "../support/listening.ts";
 import { orderOf } from "./shot.ts";
+import { formatStall, watchForStalls } from "./stall-watch.ts";
 import { type Turn, behaviourOf, echoHead } from "./upstream-faults.ts";
 
 export interface UpstreamReport {
@@ -210,6 +211,7 @@ function main(): void {
     port = portOf(server);
     say(`listening on http://127.0.0.1:${port}`);
   });
+  watchForStalls((span) => say(formatStall(span)));
   createInterface({ input: process.stdin })
     .on("line", (line) => {
       if (line === "report") say(JSON.stringify(notes.report(sockets.size)));

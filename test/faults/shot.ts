@@ -6,7 +6,12 @@ import type { ClientFault } from "./client-faults.ts";
 import type { Seeded } from "./seeded.ts";
 import { type UpstreamFault, upstreamFaults } from "./upstream-faults.ts";
 
-export type Room = "v1" | "narrow" | "gone" | "mute";
+/**
+ * Where the route leads: the upstream by default; the same by few connections; the same by
+ * connections of its own, which are shared with no other room; a socket that is not there; a port
+ * that nobody answers on.
+ */
+export type Room = "v1" | "narrow" | "late" | "gone" | "mute";
 
 /** A key as a storm uses it. */
 export interface StormKey {

@@ -87,13 +87,14 @@ export function stormConfig(
     upstreams: {
       default: { url: upstreamUrl, auth, timeouts, connections: 1024 },
       narrow: { url: upstreamUrl, auth, timeouts, connections: 4, queue: 8 },
+      late: { url: upstreamUrl, auth, timeouts, connections: 1024 },
       gone: { url: `unix:${folder.file("gone.sock")}`, auth, timeouts },
       mute: { url: muteUrl, auth, timeouts },
     },
     routes: [
       { path: "/v1/memories/**", methods: ["GET"], scopes: ["read"] },
       { path: "/v1/memories/**", methods: ["POST"], scopes: ["write"] },
-      ...["narrow", "gone", "mute"].map((name) => ({ path: `/${name}/**`, upstream: name })),
+      ...["narrow", "late", "gone", "mute"].map((name) => ({ path: `/${name}/**`, upstream: name })),
     ],
     bounds: { body: "1MiB" },
     timeouts: { headers: "1s", body_idle: "1s", read_idle: "1s", keep_alive: "1s", websocket_idle: "1s" },

@@ -23,6 +23,7 @@ import {
   makeStormKeys,
   startStormGate,
 } from "./storm-gate.ts";
+import { nowMs, readStalls, watchForStalls } from "./stall-watch.ts";
 import { Talk } from "./talk.ts";
 import { Tally } from "./tally.ts";
 
@@ -71,7 +72,6 @@ interface Field {
   readonly gate: StormGate;
   readonly keys: StormKeys;
   readonly tally: Tally;
-  readonly disturbances: Disturbances;
 }
 
 export async function runStorm(options: StormOptions): Promise<StormReport> {
@@ -98,12 +98,17 @@ export async function runStorm(options: StormOptions): Promise<StormReport> {
   const before = await gate.holdings();
   const startMs = performance.now();
   if (options.isDisturbed === true) disturbances.start();
-  await fireAll(options, { gate, keys, tally, disturbances });
+  const endWatch = watchForStalls((span) => disturbances.add(span));
+  await fireAll(options, { gate, keys, tally });
+  endWatch();
   await disturbances.stop();
   const seconds = (performance.now() - startMs) / 1000;
   const after = await whenQuiet(gate, before);
   await cleanRequest(gate, keys).catch((error: unknown) => tally.violation(`afterwards: ${String(error)}`));
   const report = await reportOf(upstream);
+  const stalls = readStalls(upstream.stdout);
+  for (const span of stalls) disturbances.add(span);
+  tally.settle((span) => options.isStarved === true || disturbances.overlap(span));
   await options.atEnd?.(gate);
   await gate.child.stop("SIGTERM");
   const bugLines = bugLinesOf(gate, options.isStarved === true);
@@ -124,7 +129,7 @@ export async function runStorm(options: StormOptions): Promise<StormReport> {
     faults: tally.faults + disturbances.total,
     exchanges: tally.exchanges,
     seconds,
-    disturbances: Object.fromEntries(disturbances.counts),
+    disturbances: { ...Object.fromEntries(disturbances.counts), "upstream stalled": stalls.length },
     ...tally.tables(),
     durationMs: tally.durations(),
     hung: tally.hung,
@@ -151,24 +156,17 @@ async function fireAll(options: StormOptions, field: Field): Promise<void> {
   await Promise.all(Array.from({ length: options.concurrency ?? 200 }, lane));
 }
 
-async function fire(
-  options: StormOptions,
-  { gate, keys, tally, disturbances }: Field,
-  number: number,
-): Promise<void> {
+async function fire(options: StormOptions, { gate, keys, tally }: Field, number: number): Promise<void> {
   const { shot, random, isFault } = drawShot(options.seed, number, keys.keys);
   const { revokedSecret, readOnlySecret } = keys;
   const talk = new Talk(gate.port, shot.method, BOUND_MS);
-  const fromMs = performance.now();
+  const fromMs = nowMs();
   try {
     await play({ talk, shot, random, revokedSecret, readOnlySecret });
   } finally {
     talk.dispose();
   }
-  const toMs = performance.now();
-  const isDisturbed = options.isStarved === true || disturbances.overlap(fromMs, toMs);
-  const judgement = judge(shot, talk, { isDisturbed });
-  tally.add({ shot, judgement, isFault, durationMs: toMs - fromMs });
+  tally.add({ shot, judgement: judge(shot, talk), isFault, span: { fromMs, toMs: nowMs() } });
 }
 
 /** A gate that has seen worse still serves. */

@@ -1,12 +1,13 @@
 /** What came of the exchanges of a storm, added up. */
 import type { Judgement } from "./judge.ts";
 import { type Shot, targetOf } from "./shot.ts";
+import type { Span } from "./stall-watch.ts";
 
 export interface Entry {
   readonly shot: Shot;
   readonly judgement: Judgement;
   readonly isFault: boolean;
-  readonly durationMs: number;
+  readonly span: Span;
 }
 
 type Table = Map<string, Map<string, number>>;
@@ -23,17 +24,24 @@ export class Tally {
   readonly #clients: Table = new Map();
   readonly #upstreams: Table = new Map();
   readonly #durationsMs: number[] = [];
+  readonly #surprises: { readonly text: string; readonly span: Span }[] = [];
 
-  add({ shot, judgement, isFault, durationMs }: Entry): void {
+  add({ shot, judgement, isFault, span }: Entry): void {
     this.exchanges++;
     if (isFault) this.faults++;
     if (judgement.outcome === "hung") this.hung++;
-    this.#durationsMs.push(durationMs);
+    this.#durationsMs.push(span.toMs - span.fromMs);
     count(this.#clients, shot.client, judgement.outcome);
     count(this.#upstreams, shot.room === "v1" ? shot.upstream : `(${shot.room})`, judgement.outcome);
-    for (const violation of judgement.violations) {
-      this.violation(`${shot.client} × ${shot.upstream}: ${violation}: ${shot.method} ${targetOf(shot)}`);
-    }
+    const place = `${shot.client} × ${shot.upstream}: ${shot.method} ${targetOf(shot)}`;
+    for (const violation of judgement.violations) this.violation(`${place}: ${violation}`);
+    if (judgement.surprise !== undefined)
+      this.#surprises.push({ text: `${place}: ${judgement.surprise}`, span });
+  }
+
+  /** Once it is known when something was done to the whole: outcomes that nothing excuses are violations. */
+  settle(isExcused: (span: Span) => boolean): void {
+    for (const { text, span } of this.#surprises.splice(0)) if (!isExcused(span)) this.violation(text);
   }
 
   violation(what: string): void {
