@@ -24,7 +24,9 @@ export class Sweeper {
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => this.sweep(), SWEEP_INTERVAL_MS).unref();
+    // Once the event loop has looked at the sockets: after a stall (a busy or suspended machine)
+    // bytes wait there that make the difference between silent and served.
+    this.#timer ??= setInterval(() => setImmediate(() => this.sweep()), SWEEP_INTERVAL_MS).unref();
   }
 
   stop(): void {
