@@ -225,3 +225,12 @@ test("what is no HTTP gets a problem as well, and a head too large gets 431", as
     expect(JSON.parse(answer.split("\r\n\r\n")[1] ?? "")).toMatchObject({ status, code });
   }
 });
+
+test("a request whose head does not arrive in time gets 408", { timeout: 30_000 }, async () => {
+  await using registry = await startRegistry();
+  const socket = connect(Number(new URL(registry.url).port), "127.0.0.1");
+  socket.write("GET / HTTP/1.1\r\n");
+  const answer = await text(socket);
+  expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+  expect(answer).toContain('"code":"request_timeout"');
+});
