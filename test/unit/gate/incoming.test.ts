@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type ResponseHead, readResponseHead } from "../../../src/gate/incoming.ts";
+import { type ResponseHead, readResponseHead, reasonOf } from "../../../src/gate/incoming.ts";
 
 const IDENTITY: ReadonlySet<string> = new Set(["x-org-id", "x-key-id"]);
 
@@ -38,7 +38,6 @@ describe("what is meant for the hop behind the gate stays there (RFC 9110 sectio
     "proxy-connection",
     "proxy-authenticate",
     "proxy-authentication-info",
-    "transfer-encoding",
     "te",
     "trailer",
     "upgrade",
@@ -55,6 +54,12 @@ describe("what is meant for the hop behind the gate stays there (RFC 9110 sectio
       "B",
       "2",
     ]);
+  });
+
+  test("chunked, in any case", () => {
+    for (const coding of ["chunked", "Chunked"]) {
+      expect(read(["A", "1", "Transfer-Encoding", coding]).headers).toEqual(["A", "1"]);
+    }
   });
 
   test("and what the upstream's Connection names, over all its lines", () => {
@@ -142,4 +147,35 @@ describe("an event stream", () => {
 
 test("an answer without headers is one", () => {
   expect(read([])).toEqual({ headers: [], contentLength: -1, isEventStream: false });
+});
+
+describe("an answer that cannot be relayed as what it is is a fault", () => {
+  test.for([
+    [["Transfer-Encoding", "gzip, chunked"]],
+    [["Transfer-Encoding", "identity"]],
+    [["Transfer-Encoding", ""]],
+    [["Transfer-Encoding", "chunked", "transfer-encoding", "chunked"]],
+  ])("%j: a coding that goes no further would leave its body garbled", ([headers]) => {
+    expect(() => read(headers ?? [])).toThrow("transfer coding");
+  });
+
+  test("so is one of more header fields than anybody sends", () => {
+    const fields = (count: number): string[] => Array.from({ length: count }, () => ["X-A", "b"]).flat();
+    expect(read(fields(256)).headers).toHaveLength(512);
+    expect(() => read(fields(257))).toThrow("too many header fields");
+  });
+});
+
+test("neither a 204 nor an interim answer has a length (RFC 9110 section 8.6)", () => {
+  for (const status of [102, 103, 204]) {
+    expect(read(["Content-Length", "5", "X-A", "b"], status)).toMatchObject({
+      headers: ["X-A", "b"],
+      contentLength: -1,
+    });
+  }
+});
+
+test("a reason phrase is sent on where it can be, and left out where it cannot", () => {
+  for (const reason of ["OK", "", "caf\u00e9", "a\tb"]) expect(reasonOf(reason)).toBe(reason);
+  for (const reason of [undefined, "caf\ufffd", "a\r\nb", "a\u0000b"]) expect(reasonOf(reason)).toBe("");
 });
