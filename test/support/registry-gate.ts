@@ -18,6 +18,8 @@ export interface RegistryGateOptions {
   readonly options?: Readonly<Record<string, unknown>>;
   /** Top-level options of the config. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Instead of an echo upstream. */
+  readonly upstreamUrl?: string;
   /** Before the gate starts. */
   readonly prepare?: (registry: FakeRegistry) => void | Promise<void>;
 }
@@ -61,7 +63,7 @@ export class RegistryGate implements AsyncDisposable {
     const upstream = cleanUp.use(await startEchoUpstream());
     const folder = cleanUp.use(await makeTempFolder());
     const { configFile } = await writeGateFiles(folder, {
-      upstreamUrl: upstream.url,
+      upstreamUrl: options.upstreamUrl ?? upstream.url,
       config: {
         shutdown_grace: "1s",
         keys: {
