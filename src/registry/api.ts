@@ -86,6 +86,8 @@ interface Texts {
   readonly problems?: readonly ProblemCode[];
   /** Takes an Idempotency-Key. */
   readonly isIdempotent?: true;
+  /** Largest body, where that is more than the registry takes elsewhere. */
+  readonly bodyBytesMax?: number;
   /** The answer goes on for as long as the client stays; its duration says nothing. */
   readonly isEndless?: true;
   /** Request headers that it reads, for the document. */

@@ -45,6 +45,9 @@ export function lookupRoute({ store, options }: GateApiParts): Route {
   });
 }
 
+/** Ten thousand items with long names: a batch that the protocol allows must not fail for its size. */
+const USAGE_BYTES_MAX = 16 * 1024 * 1024;
+
 const countedSchema = z.strictObject({
   counted: z.boolean().describe("False when this (gate, boot, seq) was counted before."),
 });
@@ -57,6 +60,7 @@ export function usageRoute({ store, clock, onUsage }: GateApiParts): Route {
     tag: "gate",
     summary: "Usage since the batch before",
     role: "gate",
+    bodyBytesMax: USAGE_BYTES_MAX,
     body: usageBatchSchema.refine(({ from, to }) => Date.parse(from) <= Date.parse(to), {
       path: ["to"],
       message: "must not be before from",

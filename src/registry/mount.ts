@@ -13,6 +13,7 @@ import { checkBody, checkParameters } from "./validation.ts";
 export interface MountParts {
   readonly auth: TokenAuth;
   readonly idempotency: Idempotency;
+  readonly bodyBytesMax: number;
   readonly onFault: (message: string, error: unknown) => void;
 }
 
@@ -34,6 +35,7 @@ export function mountRoute(app: FastifyInstance, route: Route, parts: MountParts
     method: route.method,
     url: route.path.replaceAll(/\{(\w+)\}/g, ":$1"),
     config: { path: route.path, isEndless: route.isEndless === true },
+    bodyLimit: Math.max(parts.bodyBytesMax, route.bodyBytesMax ?? 0),
     // Before the body is read: nobody unknown makes the server read a megabyte.
     onRequest: async (request, reply) => {
       const caller = await identify(route, request, parts.auth);

@@ -111,7 +111,7 @@ export class RegistryServer {
     });
     this.#app = createHttpServer(
       [...management, ...gate],
-      { auth, idempotency: new Idempotency(store, clock), onFault },
+      { auth, idempotency: new Idempotency(store, clock), bodyBytesMax: options.bodyBytesMax, onFault },
       {
         clock,
         random,

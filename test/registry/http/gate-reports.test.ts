@@ -87,6 +87,19 @@ test("a batch sent twice, also at once, counts once", async () => {
   expect(await totalOf(registry, "/v1/usage")).toEqual(total);
 });
 
+test("a batch as large as the protocol allows is taken, whatever the limit for other bodies", async () => {
+  await using registry = await startRegistry({ options: { bodyBytesMax: 4096 } });
+  const { json } = batch(1, "k", 1) as { json: { items: object[] } };
+  const items = Array.from({ length: 10_000 }, (_, i) => ({
+    ...json.items[0],
+    key_id: `key_${i}_${"x".repeat(100)}`,
+    route: "r".repeat(500),
+  }));
+  const answer = await registry.call("POST /v1/gate/usage", { role: "gate", json: { ...json, items } });
+  expect([answer.status, answer.json()]).toEqual([200, { counted: true }]);
+  expect(await totalOf(registry, "/v1/usage")).toMatchObject({ requests: 10_000 });
+});
+
 test("usage is told apart by organization, project, environment and key", async () => {
   await using registry = await startRegistry();
   const a = await registry.makeKey({ organization: "org_a", project: "p_a", environment: "live" });
