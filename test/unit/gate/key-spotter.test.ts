@@ -35,6 +35,18 @@ describe("with a format that names prefix and environment", () => {
   });
 });
 
+test("one prefix with one environment is a format too", () => {
+  const single = spotter({ prefix: "mem", environments: ["live"] });
+  expect(single.isIn(`/mem_live_${RANDOM}`)).toBe(true);
+  expect(single.isIn(`/mem_test_${RANDOM}`)).toBe(false);
+});
+
+test("environments without a prefix are words that stand in many texts: nothing is surely a key", () => {
+  const loose = spotter({ environments: ["live", "test"] });
+  expect(loose.isIn(`live_${RANDOM}`)).toBe(false);
+  expect(loose.withoutKeys(`/a/live_${RANDOM}`)).toBe("/a/(hidden)");
+});
+
 describe("with a prefix alone", () => {
   const loose = spotter({ prefix: "mem" });
 
@@ -50,5 +62,6 @@ describe("without a format", () => {
     expect(spotter().isIn(`kw_${RANDOM}`)).toBe(false);
     expect(spotter().withoutKeys(`/v1/memories/kw_${RANDOM}/short`)).toBe("/v1/memories/(hidden)/short");
     expect(spotter().withoutKeys("/v1/memories/list")).toBe("/v1/memories/list");
+    expect(spotter().withoutKeys("/a/x.y~z+0=1-2_3.4~56/b")).toBe("/a/(hidden)/b");
   });
 });
