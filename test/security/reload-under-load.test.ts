@@ -35,14 +35,14 @@ test("CACHE-024 a request in flight finishes under the rules that let it in, the
   expect(upstream.messages).toHaveLength(1);
 });
 
-test("CACHE-024 a hundred reloads, good and bad, under load: no request fails, none is let in that may not", async () => {
+test("CACHE-024 forty reloads, good and bad, under load: no request fails, none is let in that may not", async () => {
   const key = makeKey();
   const never = makeKey();
   await using upstream = await startRawUpstream(answerOf(200, "ok"));
   const fixture = { upstreamUrl: upstream.url, keys: [key], config: { bounds: { event_loop_delay: "0s" } } };
   await using gate = await startTestGate(fixture);
   await using load = startLightLoad(`${gate.url}/v1/memories`, { key: key.secret }, { kept: 4, fresh: 2 });
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < 40; i++) {
     const { requests } = load;
     if (i % 4 === 3) await gate.folder.write("keys.yaml", "keys:\n  - { id: half");
     else await writeGateFiles(gate.folder, fixture);
@@ -53,6 +53,6 @@ test("CACHE-024 a hundred reloads, good and bad, under load: no request fails, n
   }
   const { requests, failures } = await load.stop();
   expect(failures).toEqual([]);
-  expect(requests).toBeGreaterThan(500);
+  expect(requests).toBeGreaterThan(200);
   expect(upstream.problems).toEqual([]);
 });
