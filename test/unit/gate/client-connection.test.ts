@@ -8,7 +8,7 @@ interface Scene {
   readonly connection: ClientConnection;
   /** What has begun, in order. */
   readonly begun: string[];
-  take(name: string): ServerResponse;
+  readonly take: (name: string) => ServerResponse;
 }
 
 function open(): Scene {
