@@ -14,16 +14,20 @@ export interface RegistryProcess extends AsyncDisposable {
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Any free ports; what a test adds comes after. */
-const PORTS = "listen: { port: 0 }\nops: { port: 0 }\n";
+/** Any free port of operations; what a test adds comes after. */
+const portsOf = (port: number): string => `listen: { port: ${port} }\nops: { port: 0 }\n`;
 
-/** Writes registry.yaml into the folder and starts a registry there. */
+/**
+ * Writes registry.yaml into the folder and starts a registry there.
+ * @param port of one that is started again where it was; otherwise any free one
+ */
 export async function startRegistryProcess(
   folder: TempFolder,
   config = "",
   env: Env = {},
+  port = 0,
 ): Promise<RegistryProcess> {
-  await folder.write("registry.yaml", PORTS + config);
+  await folder.write("registry.yaml", portsOf(port) + config);
   const child = await startChild(process.execPath, [launcher, "registry"], { cwd: folder.path, env });
   try {
     const listening = await child.find("log line that says listening", (stdout) =>
