@@ -36,6 +36,15 @@ describe("the version", () => {
   });
 });
 
+test("extra spaces in the request line are refused (RFC 9112 section 3)", () => {
+  const line = requestLine({});
+  expect(readHead({ ...line, hasExtraSpaces: true }, TABLE)).toMatchObject({
+    code: "framing_invalid",
+    note: "extra spaces in the request line",
+  });
+  expect(readHead({ ...line, hasExtraSpaces: false }, TABLE)).not.toBeInstanceOf(Denial);
+});
+
 describe("Host", () => {
   test.for([
     "gate.test",

@@ -274,6 +274,7 @@ describe("what later stages need", () => {
 
   test("Expect may ask for 100-continue and nothing else (RFC 9110 section 10.1.1)", () => {
     expect(head("Expect", "100-Continue").expectsMore).toBe(false);
+    expect(head("Expect", "100-continue, 100-continue ").expectsMore).toBe(false);
     for (const value of ["nonsense", "", "100-continue, nonsense", "200-ok"]) {
       expect(read(["Expect", value]), value).toMatchObject({ code: "expectation_failed" });
       expect(read(["Expect", value], { httpVersion: "1.0" })).toBeInstanceOf(Head);
