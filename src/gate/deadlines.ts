@@ -32,6 +32,19 @@ export interface Standing {
   readonly isEventStream: boolean;
 }
 
+/** A client that sends its body more slowly is held up by itself. */
+const BODY_BYTES_PER_MS_MIN = 1;
+
+/**
+ * For how long a request has been held up by its own client, milliseconds; 0 when it is not.
+ * @param bytesIn of its body, so far
+ */
+export function heldUpMs(standing: Standing, bytesIn: number): number {
+  if (standing.isClientBlocked) return standing.silentMs;
+  if (standing.hasResponseHead || !standing.isAwaitingBody) return 0;
+  return Math.max(0, standing.totalMs - bytesIn / BODY_BYTES_PER_MS_MIN);
+}
+
 export function overdue(
   standing: Standing,
   client: ClientTimeouts,

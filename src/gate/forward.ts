@@ -2,7 +2,8 @@
 import { Denial } from "../errors/denial.ts";
 import type { Admitted } from "./admit.ts";
 import type { Call } from "./own-answers.ts";
-import { Relay, type RelayContext } from "./relay.ts";
+import { Relay } from "./relay.ts";
+import type { RelayContext } from "./relay-context.ts";
 
 /**
  * @param expectsContinue the client waits for `100 Continue` before it sends its body
@@ -16,9 +17,10 @@ export function forward(
 ): Denial | undefined {
   const { upstream } = admitted;
   call.exchange.upstream = upstream.name;
-  if (!upstream.hasRoom) {
+  const relay = new Relay(admitted, call, context, expectsContinue);
+  if (!upstream.makeRoomFor({ caller: relay.caller, isUploading: admitted.head.hasBody })) {
     return new Denial("upstream_busy", { note: `${upstream.name}: connections and queue are full` });
   }
-  new Relay(admitted, call, context, expectsContinue).start();
+  relay.start();
   return undefined;
 }

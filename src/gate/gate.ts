@@ -18,7 +18,7 @@ import { type ListenAt, type Listening, createListener, openListener } from "./l
 import { OverloadGuard } from "./overload.ts";
 import { OpenStreams, openTunnels } from "./open-streams.ts";
 import { type Call, answerPreflight, answerWhoami, denyCall, denySocket } from "./own-answers.ts";
-import type { RelayContext } from "./relay.ts";
+import type { RelayContext } from "./relay-context.ts";
 import { requestIds } from "./request-id.ts";
 import { requestLineOf } from "./request-line.ts";
 import { Sweeper } from "./sweeper.ts";

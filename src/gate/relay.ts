@@ -8,38 +8,25 @@ import type { Dispatcher } from "undici";
 import { Denial } from "../errors/denial.ts";
 import type { Admitted } from "./admit.ts";
 import type { Exchange } from "./exchange.ts";
-import { type ClientTimeouts, overdue } from "./deadlines.ts";
+import { type Standing, heldUpMs, overdue } from "./deadlines.ts";
 import { type Controller, readResponseHead, reasonOf } from "./incoming.ts";
-import { buildOutgoingHeaders, type OutgoingContext } from "./outgoing.ts";
 import type { Call } from "./own-answers.ts";
+import { type RelayContext, outgoingHeaders } from "./relay-context.ts";
 import { endAfterDrain, mayPersist } from "./reply.ts";
 import { BodyFault, RequestBody, type BodyWatcher } from "./request-body.ts";
 import { addKeyHeaders } from "./rotation-warning.ts";
-import type { Sweeper, Watched } from "./sweeper.ts";
-import type { Visitor } from "./upstream.ts";
-import { mapUpstreamError } from "./upstream-error.ts";
+import type { Watched } from "./sweeper.ts";
+import { mapUpstreamError, mayRetry } from "./upstream-error.ts";
+import type { Visitor } from "./waiting-room.ts";
 
 /** Interim answers relayed per request; more is an upstream gone wrong. */
 const INTERIM_MAX = 16;
 /** How much of an upload is still read after the upstream answered it early. */
 const EARLY_ANSWER_DRAIN_BYTES = 64 * 1024;
 
-export interface RelayContext {
-  readonly outgoing: Omit<OutgoingContext, "requestId" | "peerAddress">;
-  readonly identityNames: ReadonlySet<string>;
-  /** `Vary` value that keeps shared caches from mixing up callers (RFC 9111 section 4.1). */
-  readonly vary: string;
-  readonly timeouts: ClientTimeouts;
-  readonly sweeper: Sweeper;
-  readonly monotonic: () => number;
-  /** Answers with a denial; only called while no byte of an answer was sent. */
-  readonly deny: (call: Call, denial: Denial) => void;
-  /** New connections should not be kept alive: the gate is stopping. */
-  readonly isDraining: () => boolean;
-}
-
 export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, Visitor {
   readonly admitted: Admitted;
+  readonly caller: string;
   readonly #call: Call;
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
@@ -65,6 +52,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
 
   constructor(admitted: Admitted, call: Call, context: RelayContext, expectsContinue: boolean) {
     this.admitted = admitted;
+    this.caller = admitted.key?.id ?? "";
     this.#call = call;
     this.#req = call.req;
     this.#res = call.res;
@@ -75,16 +63,27 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
 
   start(): void {
     const { head, upstream, route } = this.admitted;
-    this.#headers = buildOutgoingHeaders(this.admitted, this.#req.rawHeaders, {
-      ...this.#context.outgoing,
-      requestId: this.#exchange.id,
-      peerAddress: this.#exchange.remoteAddress,
-    });
+    this.#headers = outgoingHeaders(this.admitted, this.#req, this.#exchange, this.#context);
     if (head.hasBody) this.#body = new RequestBody(this.#req, route.bodyBytesMax, this);
     this.#startedMs = this.#progressMs = this.#context.monotonic();
     this.#context.sweeper.add(this);
     this.#res.once("close", this.#onClientClose);
-    upstream.queue(this);
+    upstream.room.queue(this);
+    // Read ahead, so that a short body does not count as one that is still coming. Whoever expects
+    // 100 sends none before it gets that, and it gets that with its place.
+    if (!this.#expectsContinue) this.#body?.read(0);
+  }
+
+  get isUploading(): boolean {
+    return this.#body?.isComplete === false;
+  }
+
+  heldUpMs(nowMs: number): number {
+    return heldUpMs(this.#standing(nowMs), this.#exchange.bytesIn);
+  }
+
+  giveWay(): void {
+    this.cut(new Denial("upstream_busy", { note: "gave way: held up by its client, or in a long line" }));
   }
 
   enter(): void {
@@ -98,8 +97,6 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
       method: this.#req.method as Dispatcher.HttpMethod,
       headers: this.#headers,
       body: this.#body,
-      // undici would close the connection after every HEAD otherwise.
-      reset: false,
     };
     upstream.dispatch(options, this);
   }
@@ -108,7 +105,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
     this.#isPending = false;
     this.#controller = controller;
     if (!this.#isDone) return;
-    this.admitted.upstream.leave(this);
+    this.admitted.upstream.room.leave(this);
     // Thrown, not aborted: abort() would destroy the connection, on which nothing was sent.
     throw new BodyFault("client_gone");
   }
@@ -166,7 +163,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
 
   onResponseEnd(): void {
     if (this.#isDone) return;
-    this.admitted.upstream.leave(this);
+    this.admitted.upstream.room.leave(this);
     this.#isAnswered = this.#isPaused = true;
     if (this.#isRequestWhole()) this.#res.end();
     else endAfterDrain(this.#req, this.#res, EARLY_ANSWER_DRAIN_BYTES);
@@ -177,7 +174,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
   onResponseError(_controller: unknown, error: Error): void {
     this.#isPending = false;
     if (this.#isDone) {
-      this.admitted.upstream.leave(this);
+      this.admitted.upstream.room.leave(this);
       return;
     }
     if (error instanceof BodyFault && error.kind === "client_gone") {
@@ -185,7 +182,9 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
       return;
     }
     const fault = mapUpstreamError(error);
-    if (!this.#isHeadReceived && this.#mayRetry(fault.isConnectionLost)) {
+    const isSafe = this.#body === null && mayRetry(this.#req.method ?? "", fault);
+    // Once, and only where the upstream cannot have acted: its connection broke unanswered.
+    if (isSafe && this.#attempts === 1 && !this.#isHeadReceived) {
       this.enter();
       return;
     }
@@ -193,19 +192,20 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
     this.#fail(new Denial(fault.code, { note: fault.note }));
   }
 
-  /** Once, and only where the upstream cannot have acted: a safe method whose connection broke unanswered. */
-  #mayRetry(isConnectionLost: boolean): boolean {
-    const method = this.#req.method ?? "";
-    return (
-      isConnectionLost && this.#attempts === 1 && this.#body === null && /^(?:GET|HEAD|OPTIONS)$/.test(method)
-    );
-  }
-
   // --- the client's side
 
   received(bytes: number): void {
     this.#exchange.bytesIn += bytes;
     this.#progress();
+  }
+
+  completed(): void {
+    this.admitted.upstream.room.becameWhole(this);
+  }
+
+  broken(error: Error): void {
+    // Later whoever sends the body says so.
+    if (this.#attempts === 0) this.onResponseError(undefined, error);
   }
 
   wanted(): void {
@@ -228,22 +228,22 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
   // --- deadlines
 
   check(nowMs: number): void {
-    const body = this.#body;
-    const denial = overdue(
-      {
-        totalMs: nowMs - this.#startedMs,
-        silentMs: nowMs - this.#progressMs,
-        isClientBlocked: this.#isPaused,
-        isAwaitingBody: body !== null && !body.isComplete && !body.isUntouched && !body.isBlocked,
-        hasResponseHead: this.#isHeadReceived,
-        isEventStream: this.#isEventStream,
-      },
-      this.#context.timeouts,
-      this.admitted.upstream,
-    );
+    if (this.#attempts === 0) this.admitted.upstream.room.relieve(nowMs);
+    const denial = overdue(this.#standing(nowMs), this.#context.timeouts, this.admitted.upstream);
     if (denial === undefined) return;
     if (denial.code === "upstream_timeout") this.#exchange.upstreamError ??= "timeout";
     this.#fail(denial);
+  }
+
+  #standing(nowMs: number): Standing {
+    return {
+      totalMs: nowMs - this.#startedMs,
+      silentMs: nowMs - this.#progressMs,
+      isClientBlocked: this.#isPaused,
+      isAwaitingBody: this.#body?.isAwaited === true,
+      hasResponseHead: this.#isHeadReceived,
+      isEventStream: this.#isEventStream,
+    };
   }
 
   isFor(res: ServerResponse): boolean {
@@ -284,7 +284,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
 
   #release(): void {
     this.#isDone = true;
-    if (!this.#isPending) this.admitted.upstream.leave(this);
+    if (!this.#isPending) this.admitted.upstream.room.leave(this);
     this.#context.sweeper.delete(this);
     this.#res.off("close", this.#onClientClose);
   }

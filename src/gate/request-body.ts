@@ -18,8 +18,12 @@ export class BodyFault extends Error {
 export interface BodyWatcher {
   /** Called for every piece that came from the client. */
   received(bytes: number): void;
-  /** Called once, when the upstream first asks for the body: the time to send `100 Continue`. */
+  /** Called once, when the body is first asked for: the time to send `100 Continue`. */
   wanted(): void;
+  /** All of it came. */
+  completed(): void;
+  /** It never will be whole. */
+  broken(error: Error): void;
 }
 
 export class RequestBody extends Readable {
@@ -37,14 +41,14 @@ export class RequestBody extends Readable {
     this.#req = req;
     this.#bytesMax = bytesMax;
     this.#watcher = watcher;
-    // Whoever destroys it knows why. Without this an upload to an upstream that cannot be reached
-    // would end the process: nobody listens yet.
-    this.on("error", () => {});
+    // Without this an upload to an upstream that cannot be reached would end the process: nobody
+    // else listens yet.
+    this.on("error", (error) => watcher.broken(error));
   }
 
-  /** True until the first byte was asked for: only then may a request be sent again. */
-  get isUntouched(): boolean {
-    return !this.#isAttached;
+  /** It is the client's turn: the body was asked for, and more of it would be taken. */
+  get isAwaited(): boolean {
+    return this.#isAttached && !this.isComplete && !this.isBlocked;
   }
 
   override _read(): void {
@@ -77,6 +81,7 @@ export class RequestBody extends Readable {
   #onEnd = (): void => {
     this.isComplete = true;
     this.push(null);
+    this.#watcher.completed();
   };
 
   #onClose = (): void => {

@@ -13,14 +13,13 @@ import { Denial } from "../errors/denial.ts";
 import type { Admitted } from "./admit.ts";
 import type { Exchange } from "./exchange.ts";
 import { type Controller, readResponseHead, reasonOf } from "./incoming.ts";
-import { buildOutgoingHeaders } from "./outgoing.ts";
-import type { RelayContext } from "./relay.ts";
+import { type RelayContext, outgoingHeaders } from "./relay-context.ts";
 import { renderRaw } from "./reply.ts";
 import { warnOfRotation } from "./rotation-warning.ts";
 import type { Watched } from "./sweeper.ts";
 import { Tunnel } from "./tunnel.ts";
-import type { Visitor } from "./upstream.ts";
 import { mapUpstreamError } from "./upstream-error.ts";
+import type { Visitor } from "./waiting-room.ts";
 
 /** RFC 6455 section 1.3. */
 const ACCEPT_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -79,7 +78,7 @@ export class Upgrade implements Dispatcher.DispatchHandler, Watched, Visitor {
       this.#context.finished(this.#exchange);
       return;
     }
-    const refusal = upstream.hasRoom ? this.#stopping() : new Denial("upstream_busy");
+    const refusal = upstream.makeRoomFor(this) ? this.#stopping() : new Denial("upstream_busy");
     if (refusal !== undefined) {
       this.#context.denyRaw(this.#socket, this.#exchange, refusal);
       return;
@@ -90,7 +89,7 @@ export class Upgrade implements Dispatcher.DispatchHandler, Watched, Visitor {
     this.#socket.on("data", this.#onEarlyBytes);
     this.#socket.once("end", this.#onClientClose);
     this.#socket.once("close", this.#onClientClose);
-    upstream.queue(this);
+    upstream.room.queue(this);
   }
 
   #onEarlyBytes = (chunk: Buffer): void => {
@@ -99,13 +98,24 @@ export class Upgrade implements Dispatcher.DispatchHandler, Watched, Visitor {
     if (this.#earlyBytes >= EARLY_BYTES_MAX) this.#socket.pause();
   };
 
+  get caller(): string {
+    return this.#admitted.key?.id ?? "";
+  }
+
+  /** A handshake has no body, and is the upstream's to answer. */
+  readonly isUploading = false;
+
+  heldUpMs(): number {
+    return 0;
+  }
+
+  giveWay(): void {
+    this.#fail(new Denial("upstream_busy", { note: "gave way: in a long line" }));
+  }
+
   enter(): void {
     const { target, upstream } = this.#admitted;
-    const headers = buildOutgoingHeaders(this.#admitted, this.#req.rawHeaders, {
-      ...this.#context.outgoing,
-      requestId: this.#exchange.id,
-      peerAddress: this.#exchange.remoteAddress,
-    });
+    const headers = outgoingHeaders(this.#admitted, this.#req, this.#exchange, this.#context);
     this.#isPending = true;
     const path = target.path + target.query;
     upstream.dispatch({ path, method: "GET", upgrade: "websocket", headers }, this);
@@ -115,7 +125,7 @@ export class Upgrade implements Dispatcher.DispatchHandler, Watched, Visitor {
     this.#isPending = false;
     this.#controller = controller;
     if (!this.#isDone) return;
-    this.#admitted.upstream.leave(this);
+    this.#admitted.upstream.room.leave(this);
     throw new Error("client gone");
   }
 
@@ -188,7 +198,7 @@ export class Upgrade implements Dispatcher.DispatchHandler, Watched, Visitor {
   onResponseError(_controller: unknown, error: Error): void {
     this.#isPending = false;
     if (this.#isDone) {
-      this.#admitted.upstream.leave(this);
+      this.#admitted.upstream.room.leave(this);
       return;
     }
     const fault = mapUpstreamError(error);
@@ -238,7 +248,7 @@ export class Upgrade implements Dispatcher.DispatchHandler, Watched, Visitor {
 
   #release(): void {
     this.#isDone = true;
-    if (!this.#isPending) this.#admitted.upstream.leave(this);
+    if (!this.#isPending) this.#admitted.upstream.room.leave(this);
     this.#context.sweeper.delete(this);
     this.#socket.off("data", this.#onEarlyBytes);
     this.#socket.off("end", this.#onClientClose);

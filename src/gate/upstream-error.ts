@@ -80,6 +80,14 @@ export function mapUpstreamError(error: unknown): UpstreamFault {
   return fault("reset", "upstream_failed", code);
 }
 
+/**
+ * May a request without a body be sent again after this? Only where it asked for nothing to be done
+ * and the connection broke before an answer began (RFC 9110 section 9.2.2).
+ */
+export function mayRetry(method: string, { isConnectionLost }: UpstreamFault): boolean {
+  return isConnectionLost && /^(?:GET|HEAD|OPTIONS)$/.test(method);
+}
+
 function mapBodyFault(error: BodyFault): UpstreamFault {
   if (error.kind === "too_large") return fault(undefined, "body_too_large", error.message);
   return fault(undefined, "request_timeout", error.message);

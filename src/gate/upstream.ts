@@ -7,6 +7,7 @@ import { checkServerIdentity } from "node:tls";
 import { systemClock } from "../base/clock.ts";
 import { LeanDispatcher } from "./http1/lean-dispatcher.ts";
 import { type Dispatcher, Pool, buildConnector } from "undici";
+import { type Visitor, WaitingRoom } from "./waiting-room.ts";
 
 export interface UpstreamOptions {
   readonly name: string;
@@ -44,12 +45,6 @@ const RESPONSE_HEAD_BYTES_MAX = 32 * 1024;
 /** Below the 5 s after which most servers close idle connections. */
 const KEEP_ALIVE_MS = 4_000;
 
-/** A request that wants a connection to the upstream. */
-export interface Visitor {
-  /** A connection is free, or may be opened: dispatch now. */
-  enter(): void;
-}
-
 export class Upstream {
   readonly name: string;
   readonly host: string;
@@ -70,11 +65,7 @@ export class Upstream {
    * Never more inside than the pool has connections. The pool has a queue of its own, but a
    * request cannot be taken out of that one: clients that come and leave would fill it.
    */
-  readonly #inside = new Set<Visitor>();
-  readonly #waiting = new Set<Visitor>();
-  readonly #connectionsMax: number;
-  readonly #allMax: number;
-  #isAdmitting = false;
+  readonly room: WaitingRoom;
   #onEmpty: (() => void) | undefined;
 
   constructor(options: UpstreamOptions) {
@@ -88,8 +79,7 @@ export class Upstream {
     this.totalTimeoutMs = options.totalTimeoutMs;
     this.#serverName =
       url.protocol === "https:" ? (options.tls?.serverName ?? withoutBrackets(url.hostname)) : undefined;
-    this.#connectionsMax = options.connectionsMax;
-    this.#allMax = options.connectionsMax + options.queueMax;
+    this.room = new WaitingRoom(options.connectionsMax, options.queueMax, () => this.#onEmpty?.());
     this.pool = new Pool(options.origin, {
       connections: options.connectionsMax,
       pipelining: 1,
@@ -111,13 +101,14 @@ export class Upstream {
       return;
     }
     // Without this the client's Host would choose the certificate name that is checked.
-    const named = this.#serverName === undefined ? options : { ...options, servername: this.#serverName };
-    this.pool.dispatch(named, handler);
+    const named = this.#serverName === undefined ? {} : { servername: this.#serverName };
+    // It would close the connection after every HEAD without `reset`.
+    this.pool.dispatch({ ...options, ...named, reset: false }, handler);
   }
 
-  /** Has it room for one more request, waiting ones and tunnels included? */
-  get hasRoom(): boolean {
-    return this.#inside.size + this.#waiting.size + this.tunnels < this.#allMax;
+  /** Is there room for one more request? Others may have to give way. */
+  makeRoomFor(visitor: Pick<Visitor, "caller" | "isUploading">): boolean {
+    return this.room.makeRoomFor(visitor, this.tunnels);
   }
 
   /** Sockets and requests, of both clients together. */
@@ -134,44 +125,9 @@ export class Upstream {
     };
   }
 
-  /** Requests that wait for a connection. */
-  get waiting(): number {
-    return this.#waiting.size;
-  }
-
-  /** Lets the visitor enter, now or when its turn comes. Call only while there is room. */
-  queue(visitor: Visitor): void {
-    this.#waiting.add(visitor);
-    this.#admit();
-  }
-
-  /** The visitor is done, or no longer wants to enter. Harmless when it left before. */
-  leave(visitor: Visitor): void {
-    this.#waiting.delete(visitor);
-    this.#inside.delete(visitor);
-    this.#admit();
-    if (this.#inside.size === 0 && this.#waiting.size === 0) this.#onEmpty?.();
-  }
-
-  #admit(): void {
-    // A visitor may leave while it enters; the loop below sees that, recursion would pile up.
-    if (this.#isAdmitting) return;
-    this.#isAdmitting = true;
-    try {
-      for (const visitor of this.#waiting) {
-        if (this.#inside.size >= this.#connectionsMax) break;
-        this.#waiting.delete(visitor);
-        this.#inside.add(visitor);
-        visitor.enter();
-      }
-    } finally {
-      this.#isAdmitting = false;
-    }
-  }
-
   /** Lets all who are inside or waiting finish, then closes; `destroy()` is the hard end. */
   async close(): Promise<void> {
-    if (this.#inside.size > 0 || this.#waiting.size > 0) {
+    if (!this.room.isEmpty) {
       await new Promise<void>((resolve) => (this.#onEmpty = resolve));
     }
     await Promise.all([this.pool.close(), this.#lean?.close()]);

@@ -45,7 +45,7 @@ export class UpstreamSet {
       sum.free += stats.free;
       sum.running += stats.running;
       sum.pending += stats.pending;
-      sum.queued += stats.queued + upstream.waiting;
+      sum.queued += stats.queued + upstream.room.waiting;
     }
     return sum;
   }
