@@ -46,6 +46,7 @@ export default defineConfig({
       project("registry", { order: 1, timeoutMs: 60 * SECOND }),
       project("wire", { order: 2, timeoutMs: 30 * SECOND, serial: true }),
       project("differential", { order: 3, timeoutMs: 120 * SECOND, serial: true }),
+      project("fuzz", { order: 5, timeoutMs: 120 * SECOND, serial: true }),
       project("faults", { order: 4, timeoutMs: 300 * SECOND, serial: true }),
       project("e2e", { order: 3, timeoutMs: 180 * SECOND, serial: true }),
     ],
