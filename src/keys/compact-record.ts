@@ -100,11 +100,12 @@ export function isPackedActive(packed: string, nowMs: number): boolean {
   return written === "" || nowMs < Date.parse(unpackInstant(written) ?? "");
 }
 
+const PLAIN_INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+
 /** Whole seconds in UTC as most are written become a number; any other spelling stays as it is. */
 function packInstant(written: string | undefined): string {
   if (written === undefined) return "";
-  const ms = Date.parse(written);
-  return formatInstant(ms) === written ? (ms / 1000).toString(36) : `=${written}`;
+  return PLAIN_INSTANT.test(written) ? (Date.parse(written) / 1000).toString(36) : `=${written}`;
 }
 
 function unpackInstant(packed: string): string | undefined {

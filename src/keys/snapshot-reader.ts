@@ -4,6 +4,7 @@
  * for nothing; whoever takes the records must keep them apart until `readSnapshot` resolves.
  */
 import { createHash } from "node:crypto";
+import { setImmediate as breathe } from "node:timers/promises";
 import type { z } from "zod";
 import { LineSplitter, LineTooLongError } from "../base/line-splitter.ts";
 import { type Digest, parseDigest } from "./digest.ts";
@@ -45,6 +46,8 @@ export async function readSnapshot(
       for (const line of lines.push(chunk)) {
         if (!reader.read(line)) return undefined;
       }
+      // What has arrived may be long, and requests must not wait for all of it.
+      await breathe();
     }
     const last = lines.end();
     if (last.length > 0 && !reader.read(last)) return undefined;
