@@ -46,7 +46,9 @@ type State =
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-const CHUNK_SIZE = /^([0-9A-Fa-f]{1,13})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]*)?$/;
+/** RFC 9112 section 7.1.1, without the blanks that it only tolerates from old senders. */
+const CHUNK_SIZE =
+  /^([0-9A-Fa-f]{1,13})(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"[\t\x20\x21\x23-\x5b\x5d-\x7e]*"))?)*$/;
 
 export class ResponseParser {
   readonly #events: ResponseEvents;
@@ -210,8 +212,10 @@ export class ResponseParser {
     this.#trailerBytes += line.length;
     const colon = line.indexOf(":");
     if (this.#trailerBytes > TRAILER_BYTES_MAX) throw new ResponseFault("trailers too large");
-    if (!NAME.test(line.slice(0, Math.max(0, colon))) || !VALUE.test(line))
-      throw new ResponseFault("trailer");
+    const name = line.slice(0, Math.max(0, colon));
+    if (!NAME.test(name) || !VALUE.test(line)) throw new ResponseFault("trailer");
+    // RFC 9110 section 6.5.1: framing has no place behind what it frames.
+    if (/^(?:content-length|transfer-encoding)$/i.test(name)) throw new ResponseFault("framing in a trailer");
   }
 
   #readLine(bytes: Buffer, use: (line: string) => void): Buffer {
@@ -249,16 +253,17 @@ function readField(line: string, headers: string[], framing: Framing): void {
   const value = trimBlanks(line, colon + 1);
   if (!VALUE.test(value)) throw new ResponseFault("header value");
   headers.push(name, value);
+  const endsBlank = isBlank(line.charCodeAt(line.length - 1));
   // Names that matter differ in length and first letter; most lines are done here.
   switch (name.length) {
     case 10:
       noteShort(name.toLowerCase(), value, framing);
       break;
     case 14:
-      if (name.toLowerCase() === "content-length") noteLength(value, framing);
+      if (name.toLowerCase() === "content-length") noteLength(value, endsBlank, framing);
       break;
     case 17:
-      if (name.toLowerCase() === "transfer-encoding") noteCoding(value, framing);
+      if (name.toLowerCase() === "transfer-encoding") noteCoding(value, endsBlank, framing);
       break;
     default:
   }
@@ -273,14 +278,16 @@ function noteShort(name: string, value: string, framing: Framing): void {
   }
 }
 
-function noteLength(value: string, framing: Framing): void {
+/** Blanks behind the value of a framing field are legal, but llhttp takes them for a part of it. */
+function noteLength(value: string, endsBlank: boolean, framing: Framing): void {
   if (framing.length !== -1) throw new ResponseFault("two lengths");
-  if (!/^\d{1,15}$/.test(value)) throw new ResponseFault("length");
+  if (endsBlank || !/^\d{1,15}$/.test(value)) throw new ResponseFault("length");
   framing.length = Number(value);
 }
 
-function noteCoding(value: string, framing: Framing): void {
-  if (framing.isChunked || value.toLowerCase() !== "chunked") throw new ResponseFault("transfer coding");
+function noteCoding(value: string, endsBlank: boolean, framing: Framing): void {
+  if (framing.isChunked || endsBlank || value.toLowerCase() !== "chunked")
+    throw new ResponseFault("transfer coding");
   framing.isChunked = true;
 }
 

@@ -133,6 +133,11 @@ describe("refuses", () => {
       "trailers without end",
       `${OK}Transfer-Encoding: chunked\r\n\r\n0\r\n${`X: ${"a".repeat(1000)}\r\n`.repeat(20)}`,
     ],
+    ["framing in a trailer", `${OK}Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 5\r\n\r\n`],
+    ["blanks behind a length", `${OK}Content-Length: 5 \r\n\r\nhello`],
+    ["blanks behind a coding", `${OK}Transfer-Encoding: chunked\t\r\n\r\n0\r\n\r\n`],
+    ["blanks behind a chunk size", `${OK}Transfer-Encoding: chunked\r\n\r\n5 \r\nhello\r\n0\r\n\r\n`],
+    ["a chunk extension that is none", `${OK}Transfer-Encoding: chunked\r\n\r\n5;=\r\nhello\r\n0\r\n\r\n`],
     ["a trailer that is none", `${OK}Transfer-Encoding: chunked\r\n\r\n0\r\nnonsense\r\n\r\n`],
   ])("%s", (_, text) => {
     expect(read([text]).fault).toBeDefined();
