@@ -3,7 +3,8 @@
  * hop between gate and upstream (RFC 9110 section 7.6.1) and less what must not get out.
  */
 import type { Dispatcher } from "undici";
-import { HEADERS_MAX, ResponseFault } from "./http1/response-parser.ts";
+import { ResponseFault } from "./http1/response-fields.ts";
+import { HEADERS_MAX } from "./http1/response-parser.ts";
 
 const NEVER_RELAYED = new Set([
   "connection",

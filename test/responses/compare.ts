@@ -9,7 +9,8 @@ import { once } from "node:events";
 import { type Server, type Socket, createServer } from "node:net";
 import { parseArgs } from "node:util";
 import { Client, type Dispatcher } from "undici";
-import { ResponseFault, ResponseParser } from "../../src/gate/http1/response-parser.ts";
+import { ResponseFault } from "../../src/gate/http1/response-fields.ts";
+import { ResponseParser } from "../../src/gate/http1/response-parser.ts";
 import { portOf } from "../support/listening.ts";
 import { type Drawing, drawing, mutatedAnswer } from "./mutate.ts";
 
@@ -21,7 +22,7 @@ interface Understood {
 }
 
 /** @returns with the number of bytes behind the end: the answer is given on, the connection given up */
-export function readOurs(pieces: readonly Buffer[]): (Understood & { readonly extra: number }) | undefined {
+function readOurs(pieces: readonly Buffer[]): (Understood & { readonly extra: number }) | undefined {
   let status = 0;
   let headers: readonly string[] = [];
   let body = "";
@@ -47,7 +48,7 @@ export function readOurs(pieces: readonly Buffer[]): (Understood & { readonly ex
 }
 
 /** undici in front of a server that answers with given bytes and closes; a connection an answer. */
-export class UndiciReader implements AsyncDisposable {
+class UndiciReader implements AsyncDisposable {
   readonly #server: Server;
   readonly #origin: string;
   #pieces: readonly Buffer[] = [];
@@ -122,7 +123,7 @@ class Reading implements Dispatcher.DispatchHandler {
 }
 
 /** Undefined when the two agree well enough. */
-export async function differenceIn(pieces: readonly Buffer[], undici: UndiciReader): Promise<unknown> {
+async function differenceIn(pieces: readonly Buffer[], undici: UndiciReader): Promise<unknown> {
   const read = readOurs(pieces);
   if (read === undefined) return undefined;
   const { extra, ...ours } = read;

@@ -5,7 +5,8 @@
  */
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
-import { ResponseFault, ResponseParser } from "./response-parser.ts";
+import { ResponseFault } from "./response-fields.ts";
+import { ResponseParser } from "./response-parser.ts";
 
 /** The request as it goes out. */
 export interface OutgoingRequest {

@@ -1,7 +1,8 @@
 /** The strict response parser: what is read, what is refused, and that packet borders never matter. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ResponseFault, ResponseParser } from "../../../../src/gate/http1/response-parser.ts";
+import { ResponseFault } from "../../../../src/gate/http1/response-fields.ts";
+import { ResponseParser } from "../../../../src/gate/http1/response-parser.ts";
 
 interface Read {
   readonly events: readonly string[];
