@@ -72,6 +72,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
     // Read ahead, so that a short body does not count as one that is still coming. Whoever expects
     // 100 sends none before it gets that, and it gets that with its place.
     if (!this.#expectsContinue) this.#body?.read(0);
+    if (this.#attempts === 0) upstream.room.relieve(this.#startedMs);
   }
 
   get isUploading(): boolean {

@@ -25,7 +25,9 @@ export interface Visitor extends Waiter {
 }
 
 /** A client that is slower than this for a moment is no reason to take its place away. */
-const HELD_UP_MAX_MS = 1000;
+const HELD_UP_MAX_MS = 500;
+/** To look for such clients costs a walk over all places: no more often than this. */
+const RELIEF_INTERVAL_MS = 50;
 
 export class WaitingRoom {
   readonly #places: number;
@@ -39,7 +41,7 @@ export class WaitingRoom {
   readonly #whenEmpty: () => void;
   #isAdmitting = false;
   #isUploadsTurn = false;
-  #relievedMs = 0;
+  #relievedMs = -Infinity;
 
   /**
    * @param places connections
@@ -104,7 +106,7 @@ export class WaitingRoom {
 
   /** While somebody waits: whoever is held up by its own client, beyond half of the places, leaves. */
   relieve(nowMs: number): void {
-    if (nowMs === this.#relievedMs) return;
+    if (nowMs - this.#relievedMs < RELIEF_INTERVAL_MS) return;
     this.#relievedMs = nowMs;
     if (this.#whole.size > 0) this.#evict(this.#inside, this.#places, this.#whole.size, nowMs);
     if (this.#uploads.size > 0) this.#evict(this.#uploading, this.#uploadPlaces, this.#uploads.size, nowMs);
