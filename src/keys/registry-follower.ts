@@ -92,6 +92,7 @@ export class RegistryFollower {
       try {
         if (need !== "nothing") {
           await fetcher.fetch(need, this.#stop.signal);
+          need = "nothing";
           this.#current();
         }
         need = await this.#follow();
