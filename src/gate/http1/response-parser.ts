@@ -143,6 +143,7 @@ export class ResponseParser {
     if (lines.length > HEADERS_MAX) throw new ResponseFault("too many header lines");
     for (let i = 1; i < lines.length; i++) readField(lines[i] ?? "", headers, framing);
     if (code < 200) {
+      if (status[1] === "0") throw new ResponseFault("interim answer in HTTP/1.0");
       this.#interim(code, headers, framing);
       return;
     }

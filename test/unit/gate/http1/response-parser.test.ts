@@ -123,6 +123,7 @@ describe("refuses", () => {
     ["a folded line", `${OK}X-A: b\r\n c\r\n\r\n`],
     ["a line without a colon", `${OK}X-A\r\n\r\n`],
     ["101 without an upgrade", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"],
+    ["an interim answer in HTTP/1.0", `HTTP/1.0 103 Early Hints\r\n\r\n${OK}Content-Length: 0\r\n\r\n`],
     ["an interim answer with a body", "HTTP/1.1 103 X\r\nContent-Length: 5\r\n\r\nhello"],
     ["another protocol", "SSH-2.0-OpenSSH_9.2\r\n"],
     ["another major version", "HTTP/2.0 200 OK\r\n\r\n"],
