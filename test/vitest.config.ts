@@ -48,6 +48,7 @@ export default defineConfig({
       project("differential", { order: 3, timeoutMs: 120 * SECOND, serial: true }),
       project("fuzz", { order: 5, timeoutMs: 120 * SECOND, serial: true }),
       project("faults", { order: 4, timeoutMs: 300 * SECOND, serial: true }),
+      project("soak", { order: 5, timeoutMs: 120 * SECOND, serial: true }),
       project("e2e", { order: 3, timeoutMs: 180 * SECOND, serial: true }),
     ],
     allowOnly: !isCI,

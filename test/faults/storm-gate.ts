@@ -48,6 +48,8 @@ export interface StormGateOptions {
   readonly keys: StormKeys;
   readonly limits?: Limits;
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Options of Node itself. */
+  readonly nodeOptions?: readonly string[];
 }
 
 /** What a gate holds at a moment. */
@@ -122,7 +124,18 @@ export async function startStormGate(options: StormGateOptions): Promise<StormGa
     // bash: ulimit -f counts KiB there and half KiB in dash.
     child = await startChild(
       "bash",
-      ["-c", setLimits, "bash", logFile, process.execPath, launcher, "serve", "--config", configFile],
+      [
+        "-c",
+        setLimits,
+        "bash",
+        logFile,
+        process.execPath,
+        ...(options.nodeOptions ?? []),
+        launcher,
+        "serve",
+        "--config",
+        configFile,
+      ],
       {
         env: { NODE_DISABLE_COMPILE_CACHE: fileKiB === undefined ? undefined : "1" },
       },

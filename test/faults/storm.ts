@@ -6,6 +6,7 @@
 import type { LogLine } from "../support/gate-process.ts";
 import { ask } from "../support/http-client.ts";
 import { type Child, startChild } from "../support/child.ts";
+import { setTimeout as delay } from "node:timers/promises";
 import { projectRoot } from "../support/source-files.ts";
 import { startUnansweringListener } from "../support/unanswering-listener.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -29,8 +30,13 @@ import { Tally } from "./tally.ts";
 
 export interface StormOptions {
   readonly seed: number;
-  /** Faults to inject; exchanges without one come on top. */
+  /** Faults to inject; exchanges without one come on top. Infinity where `isOver` says when it ends. */
   readonly faults: number;
+  readonly isOver?: () => boolean;
+  /** Between two exchanges of one lane. */
+  readonly pauseMs?: number;
+  /** Options of Node itself for the gate. */
+  readonly nodeOptions?: readonly string[];
   readonly concurrency?: number;
   readonly limits?: Limits;
   /** Also stop, remove and reload things meanwhile. */
@@ -39,6 +45,8 @@ export interface StormOptions {
   readonly isStarved?: boolean;
   readonly config?: Readonly<Record<string, unknown>>;
   readonly onProgress?: (done: number, all: number) => void;
+  /** Called once the gate runs; what it returns is called when the storm is over. */
+  readonly watch?: (gate: StormGate) => Promise<() => Promise<void>>;
   /** Called at the end, before the gate stops. */
   readonly atEnd?: (gate: StormGate) => Promise<void>;
 }
@@ -90,17 +98,20 @@ export async function runStorm(options: StormOptions): Promise<StormReport> {
     keys,
     ...(options.limits === undefined ? {} : { limits: options.limits }),
     ...(options.config === undefined ? {} : { config: options.config }),
+    ...(options.nodeOptions === undefined ? {} : { nodeOptions: options.nodeOptions }),
   });
   const tally = new Tally();
   const random = new Seeded(options.seed);
   const disturbances = new Disturbances({ upstream, gate: gate.child, configFile: gate.configFile }, random);
   await cleanRequest(gate, keys);
+  const endOwnWatch = await options.watch?.(gate);
   const before = await gate.holdings();
   const startMs = performance.now();
   if (options.isDisturbed === true) disturbances.start();
   const endWatch = watchForStalls((span) => disturbances.add(span));
   await fireAll(options, { gate, keys, tally });
   endWatch();
+  await endOwnWatch?.();
   await disturbances.stop();
   const seconds = (performance.now() - startMs) / 1000;
   const after = await whenQuiet(gate, before);
@@ -120,7 +131,7 @@ export async function runStorm(options: StormOptions): Promise<StormReport> {
     ...report.malformed,
     ...holdingProblems(before, after),
     ...(gate.child.exit?.code === 0 ? [] : [`the gate ended with ${JSON.stringify(gate.child.exit)}`]),
-    ...(gate.child.stderr === "" ? [] : [`standard error: ${gate.child.stderr.slice(0, 500)}`]),
+    ...complaintsOf(gate.child.stderr),
   ]) {
     tally.violation(problem);
   }
@@ -148,8 +159,9 @@ async function fireAll(options: StormOptions, field: Field): Promise<void> {
   let next = 0;
   const { tally } = field;
   const lane = async (): Promise<void> => {
-    while (tally.faults < options.faults) {
+    while (tally.faults < options.faults && options.isOver?.() !== true) {
       await fire(options, field, next++);
+      if (options.pauseMs !== undefined) await delay(options.pauseMs);
       if (tally.exchanges % 500 === 0) options.onProgress?.(tally.faults, options.faults);
     }
   };
@@ -226,6 +238,12 @@ function bugLinesOf(gate: StormGate, isStarved: boolean): string[] {
     .log()
     .filter(isBug)
     .map((line) => `log: ${JSON.stringify(line)}`);
+}
+
+/** What Node itself says of its inspector is no complaint. */
+function complaintsOf(stderr: string): string[] {
+  const lines = stderr.split("\n").filter((line) => line !== "" && !/^(?:Debugger|For help)/.test(line));
+  return lines.length === 0 ? [] : [`standard error: ${lines.join("\n").slice(0, 500)}`];
 }
 
 /** Secrets and digests of all keys, wherever they stand in the text. */
