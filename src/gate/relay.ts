@@ -21,8 +21,6 @@ import type { Visitor } from "./waiting-room.ts";
 
 /** Interim answers relayed per request; more is an upstream gone wrong. */
 const INTERIM_MAX = 16;
-/** How much of an upload is still read after the upstream answered it early. */
-const EARLY_ANSWER_DRAIN_BYTES = 64 * 1024;
 
 export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, Visitor {
   readonly admitted: Admitted;
@@ -131,7 +129,8 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
       headers.push("Connection", "close");
     this.#exchange.status = status;
     this.#res.writeHead(status, reasonOf(statusText), headers);
-    if (this.#isEventStream) this.#res.flushHeaders();
+    // Not flushHeaders(): that sends the fields as UTF-8, which changes bytes beyond ASCII.
+    if (this.#isEventStream) this.#res.write("", "latin1");
   }
 
   #relayInterim(controller: Controller, status: number): void {
@@ -167,7 +166,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
     this.admitted.upstream.room.leave(this);
     this.#isAnswered = this.#isPaused = true;
     if (this.#isRequestWhole()) this.#res.end();
-    else endAfterDrain(this.#req, this.#res, EARLY_ANSWER_DRAIN_BYTES);
+    else endAfterDrain(this.#req, this.#res);
     // A client that does not take the rest is watched on, or it could hold its connection for ever.
     if (this.#res.writableLength === 0) this.#release();
   }

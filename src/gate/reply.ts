@@ -11,6 +11,8 @@ import type { Denial } from "../errors/denial.ts";
 const RETRY_AFTER_SECONDS = 1;
 /** A refused request's body up to this length is read to its end, so that the connection lives on. */
 const DRAINED_BODY_BYTES_MAX = 16 * 1024;
+/** How much of an upload is still read after the upstream answered it early. */
+const EARLY_ANSWER_DRAIN_BYTES = 64 * 1024;
 /** After a refusal, how long the client has to finish sending before the connection is cut. */
 const LINGER_MS = 1000;
 
@@ -91,7 +93,11 @@ export function sendAnswer(
  *
  * @param bytesMax how much more of the request body is read; beyond it the rest stays unread
  */
-export function endAfterDrain(req: IncomingMessage, res: ServerResponse, bytesMax: number): void {
+export function endAfterDrain(
+  req: IncomingMessage,
+  res: ServerResponse,
+  bytesMax = EARLY_ANSWER_DRAIN_BYTES,
+): void {
   if (req.complete) {
     res.end();
     return;
