@@ -55,7 +55,8 @@ export class PrimaryGate {
   /** Resolves when every worker listens. */
   static async start(config: GateConfig): Promise<PrimaryGate> {
     const { host, port } = config.listen;
-    const shared = port === 0 ? await freePort(host) : port;
+    await using held = port === 0 ? await holdFreePort(host) : undefined;
+    const shared = held?.port ?? port;
     const primary = new PrimaryGate(config, shared);
     const ops = urlOf(await primary.#ops.listen(config.ops));
     try {
@@ -101,15 +102,26 @@ function familyReader(families: readonly Family[]): (name: string) => Family["sa
   return (name) => byName.get(name) ?? [];
 }
 
-/** Workers that share a port must know it; port 0 would give each its own. */
-async function freePort(host: string): Promise<number> {
-  const probe = createServer();
+interface HeldPort extends AsyncDisposable {
+  readonly port: number;
+}
+
+/**
+ * Workers that share a port must know it; port 0 would give each its own. Where ports can be
+ * shared it is held until they listen, so that nobody else is given it meanwhile.
+ */
+async function holdFreePort(host: string): Promise<HeldPort> {
+  const probe = createServer((socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
     probe.once("error", reject);
-    probe.listen({ host, port: 0 }, () => resolve());
+    probe.listen({ host, port: 0, reusePort: canSharePorts }, () => resolve());
   });
   const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
+  const release = (): Promise<void> => new Promise((resolve) => probe.close(() => resolve()));
+  if (!canSharePorts) await release();
   if (address === null || typeof address === "string") throw new Error("no free port");
-  return address.port;
+  return { port: address.port, [Symbol.asyncDispose]: canSharePorts ? release : () => Promise.resolve() };
 }
+
+/** As the workers bind theirs. */
+const canSharePorts = process.platform === "linux";

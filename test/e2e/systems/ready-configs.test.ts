@@ -25,8 +25,9 @@ interface KeyFile {
   readonly keys: readonly { readonly id: string; readonly digest?: string; readonly secret?: string }[];
 }
 
+/** The gate's; the registry server's config has its own check. */
 const configs = readdirSync(join(projectRoot, "config"))
-  .filter((name) => name.endsWith(".yaml") && !/(^|\.)keys\.yaml$/.test(name))
+  .filter((name) => name.endsWith(".yaml") && name !== "registry.yaml" && !/(^|\.)keys\.yaml$/.test(name))
   .map((name) => `config/${name}`);
 
 test("there is one for each system", () => {
