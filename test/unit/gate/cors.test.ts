@@ -31,6 +31,7 @@ describe("an answer", () => {
 
   test("names nobody where no origin asked", () => {
     expect(originHeaders(POLICY, undefined)).toEqual(["Vary", "Origin"]);
+    expect(originHeaders({ ...POLICY, origins: new Set(["*"]) }, undefined)).toEqual(["Vary", "Origin"]);
   });
 
   test("names all where all are allowed", () => {

@@ -39,7 +39,7 @@ describe("a format with prefix and environments", () => {
 
   test("mints only for an environment that it has", () => {
     expect(format.mint("live")).toMatch(/^mem_live_[A-Za-z0-9]{32}$/);
-    expect(() => format.mint("prod")).toThrow(RangeError);
+    expect(() => format.mint("prod")).toThrow(new RangeError("key environment must be one of live, test"));
     expect(() => format.mint()).toThrow(RangeError);
   });
 });
@@ -53,8 +53,13 @@ describe("a checksummed format", () => {
 
   test("refuses a wrong, a missing and a moved checksum", () => {
     expect(format.check(`mem_live_${RANDOM}000000`)).toBe("checksum");
+    expect(format.check("mem_live_0123456789abcdef000000")).toBe("checksum");
     expect(format.check(`mem_live_${RANDOM}`)).toBe("checksum");
     expect(format.check(`mem_test_${RANDOM}${GOOD_CHECKSUM}`)).toBe("checksum");
+  });
+
+  test("does not count the checksum as random", () => {
+    expect(format.check("mem_live_0123456789abcde000000")).toBe("length");
   });
 
   test("refuses the URL-safe characters of foreign keys", () => {
@@ -96,6 +101,8 @@ test("a megabyte of garbage costs no more than its length check", () => {
 });
 
 test.for(["", "a b", "_a", "a_", "é", "a".repeat(33)])("refuses %j as a prefix or environment", (name) => {
-  expect(() => compileKeyFormat({ prefix: name, environments: [], checksum: false })).toThrow(RangeError);
+  expect(() => compileKeyFormat({ prefix: name, environments: [], checksum: false })).toThrow(
+    new RangeError(`"${name}" cannot be part of a key`),
+  );
   expect(() => compileKeyFormat({ environments: [name], checksum: false })).toThrow(RangeError);
 });
