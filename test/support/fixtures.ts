@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { stringify } from "yaml";
 import { digestOf, formatDigest } from "../../src/keys/digest.ts";
 import type { KeyRecord } from "../../src/keys/record.ts";
+import { noteSecret } from "./known-secrets.ts";
 import type { TempFolder } from "./temp-folder.ts";
 
 /** A key as a client holds it and as the key file has it. */
@@ -23,10 +24,12 @@ const PLAIN = { aliasDuplicateObjects: false };
 export function makeKey({ secret: given, ...fields }: KeyFields = {}): KeyFixture {
   const environment = fields.environment ?? "live";
   const secret = given ?? `mem_${environment}_${randomBytes(24).toString("hex")}`;
+  const id = `key_test${++keysMade}`;
+  noteSecret(secret, fields.id ?? id);
   return {
     secret,
     record: {
-      id: `key_test${++keysMade}`,
+      id,
       name: "Test key",
       organization: { id: "org_acme", name: "Acme Corp" },
       project: { id: "proj_tech", name: "Tech companies" },

@@ -5,6 +5,7 @@ import { formatFault } from "../../src/document/fault.ts";
 import { type GateFiles, type GateFixture, writeGateFiles } from "./fixtures.ts";
 import { type LogLine, linesOf } from "./gate-process.ts";
 import { ask } from "./http-client.ts";
+import { assertNoSecretIn } from "./known-secrets.ts";
 import { readSeries } from "./metrics-text.ts";
 import { type TempFolder, makeTempFolder } from "./temp-folder.ts";
 
@@ -43,8 +44,12 @@ export async function startTestGate(fixture: GateFixture): Promise<TestGate> {
         return readSeries(page.text).get(series) ?? Number.NaN;
       },
       async [Symbol.asyncDispose]() {
+        const metrics = JSON.stringify(running.metricFamilies());
         await running.close();
+        const log = readFileSync(logTarget, "utf8");
         await folder[Symbol.asyncDispose]();
+        assertNoSecretIn(log, "the log of the gate");
+        assertNoSecretIn(metrics, "the metrics of the gate");
       },
     };
   } catch (error) {
