@@ -73,7 +73,7 @@ async function stallUnderLoad(
 ): Promise<readonly HttpMessage[]> {
   gate.child.kill("SIGSTOP");
   for (const client of clients) client.send(request);
-  await delay(400);
+  await delay(1200);
   gate.child.kill("SIGCONT");
   return await Promise.all(clients.map(async (client) => await client.answer()));
 }
@@ -81,7 +81,7 @@ async function stallUnderLoad(
 test("a gate whose event loop lags refuses what came meanwhile, and serves again without a restart", async () => {
   await using stack = new AsyncDisposableStack();
   const upstream = stack.use(await startEchoUpstream());
-  const gate = await startGate(stack, upstream.url, { bounds: { event_loop_delay: "100ms" } });
+  const gate = await startGate(stack, upstream.url, { bounds: { event_loop_delay: "500ms" } });
   const clients = await Promise.all(
     Array.from({ length: 20 }, async () => stack.use(await connectRaw(gate.url))),
   );
