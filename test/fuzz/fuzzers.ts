@@ -5,6 +5,8 @@ import { CredentialFuzzer } from "./fuzzers/credential.ts";
 import { KeyFormatFuzzer } from "./fuzzers/key-format.ts";
 import { PathFuzzer } from "./fuzzers/path.ts";
 import { RequestFuzzer } from "./fuzzers/request.ts";
+import { ResponseFuzzer } from "./fuzzers/response.ts";
+import { UpstreamFuzzer } from "./wire/upstream-fuzzer.ts";
 import { WireFuzzer } from "./wire/wire-fuzzer.ts";
 
 export const fuzzerKinds: readonly FuzzerKind[] = [
@@ -51,10 +53,24 @@ export const fuzzerKinds: readonly FuzzerKind[] = [
     open: () => new KeyFileFuzzer(),
   },
   {
+    name: "response",
+    what: "answers of upstreams against a second reader, whole and in pieces",
+    count: 40_000,
+    longCount: 500_000,
+    open: () => new ResponseFuzzer(),
+  },
+  {
     name: "wire",
     what: "bytes of clients to a gate process, in front of a strict recording upstream",
     count: 30_000,
     longCount: 1_000_000,
     open: () => WireFuzzer.open(),
+  },
+  {
+    name: "upstream",
+    what: "bytes of upstreams through a gate process to clients",
+    count: 10_000,
+    longCount: 200_000,
+    open: () => UpstreamFuzzer.open(),
   },
 ];

@@ -1,8 +1,9 @@
 /** Makes a failing input as short as it gets while it still fails in the same way. */
 import type { Input } from "./fuzzer.ts";
 
-/** How often an input is tried before what is left is good enough. */
+/** How often an input is tried, and for how long, before what is left is good enough. */
 const TRIES_MAX = 400;
+const TIME_MAX_MS = 20_000;
 
 type Fails = (input: Input) => boolean | Promise<boolean>;
 
@@ -22,6 +23,7 @@ class Shrinker {
   best: Input;
   readonly #fails: Fails;
   #triesLeft = TRIES_MAX;
+  readonly #endMs = performance.now() + TIME_MAX_MS;
 
   constructor(input: Input, fails: Fails) {
     this.best = input;
@@ -30,7 +32,7 @@ class Shrinker {
 
   /** @returns whether it still fails, and is the best one now */
   async try(candidate: Input): Promise<boolean> {
-    if (this.#triesLeft === 0) return false;
+    if (this.#triesLeft === 0 || performance.now() > this.#endMs) return false;
     this.#triesLeft--;
     if (!(await this.#fails(candidate))) return false;
     this.best = candidate;

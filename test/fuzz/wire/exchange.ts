@@ -174,12 +174,12 @@ function wrongIdentity(message: HttpMessage, request: HttpMessage): string | und
   return isRight ? undefined : `I2 identity: ${JSON.stringify(said)}`;
 }
 
-/** I3, in the head: what is in a body is the client's own business. */
+/** I3, in the head: what is in a body is the client's own business. Servers decode the target. */
 function leakIn(message: HttpMessage): string | undefined {
   const head = [message.startLine, ...message.fields.flat()].join("\n");
-  const readable = head.replaceAll(/%([2-7][0-9A-Fa-f])/g, (_, hex: string) =>
+  const target = message.target.replaceAll(/%([2-7][0-9A-Fa-f])/g, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),
   );
-  const leaked = SECRETS.find((secret) => head.includes(secret) || readable.includes(secret));
+  const leaked = SECRETS.find((secret) => head.includes(secret) || target.includes(secret));
   return leaked === undefined ? undefined : "I3 key: at the upstream";
 }

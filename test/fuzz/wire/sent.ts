@@ -3,7 +3,8 @@
  * any server could rightly see in them. It forgives what the RFC lets a server forgive (empty lines
  * in front, chunk extensions) and stops at the first fault.
  */
-import { type Field, HttpMessage } from "../../support/http-message.ts";
+import { HttpMessage } from "../../support/http-message.ts";
+import { fieldsOf, readChunks } from "./message-parts.ts";
 
 export interface SentBytes {
   readonly requests: readonly HttpMessage[];
@@ -15,8 +16,6 @@ export interface SentBytes {
 
 /** With as many spaces as anybody likes: where the line came in pieces they cannot be seen. */
 const REQUEST_LINE = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+ +[\x21-\x7e]+ +HTTP\/1\.[01]$/;
-const FIELD = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*([\t\x20-\x7e\x80-\xff]*?)[\t ]*$/;
-const CHUNK_SIZE = /^([0-9A-Fa-f]{1,12})(?:[\t ]*;[\t\x20-\x7e\x80-\xff]*)?$/;
 
 export function readSent(text: string): SentBytes {
   const requests: HttpMessage[] = [];
@@ -43,13 +42,8 @@ export function readSent(text: string): SentBytes {
 function headOf(text: string): HttpMessage | undefined {
   const [startLine = "", ...lines] = text.split("\r\n");
   if (!REQUEST_LINE.test(startLine)) return undefined;
-  const fields: Field[] = [];
-  for (const line of lines) {
-    const match = FIELD.exec(line);
-    if (match === null) return undefined;
-    fields.push([match[1] ?? "", match[2] ?? ""]);
-  }
-  return new HttpMessage(startLine.replaceAll(/ +/g, " "), fields);
+  const fields = fieldsOf(lines);
+  return fields === undefined ? undefined : new HttpMessage(startLine.replaceAll(/ +/g, " "), fields);
 }
 
 /** RFC 9112 sections 3.2 and 6: one Host, and one way to tell where the body ends. */
@@ -65,38 +59,15 @@ export function isFramed(message: HttpMessage): boolean {
 
 /** @returns where the next message begins; -1 when this one is not whole */
 function readBody(message: HttpMessage, text: string, start: number): number {
-  if (message.values("transfer-encoding").length > 0) return readChunks(message, text, start);
+  if (message.values("transfer-encoding").length > 0) {
+    const { body, end } = readChunks(text, start);
+    message.body = Buffer.from(body, "latin1");
+    return end;
+  }
   const length = Number(message.values("content-length")[0] ?? 0);
   const body = text.slice(start, start + length);
   message.body = Buffer.from(body, "latin1");
   return body.length === length ? start + length : -1;
-}
-
-function readChunks(message: HttpMessage, text: string, start: number): number {
-  let at = start;
-  let body = "";
-  const line = (): string | undefined => {
-    const end = text.indexOf("\r\n", at);
-    if (end === -1) return undefined;
-    const content = text.slice(at, end);
-    at = end + 2;
-    return content;
-  };
-  for (;;) {
-    const size = CHUNK_SIZE.exec(line() ?? "-")?.[1];
-    message.body = Buffer.from(body, "latin1");
-    if (size === undefined) return -1;
-    const length = Number.parseInt(size, 16);
-    if (length === 0) break;
-    body += text.slice(at, at + length);
-    message.body = Buffer.from(body, "latin1");
-    if (text.slice(at + length, at + length + 2) !== "\r\n") return -1;
-    at += length + 2;
-  }
-  for (let trailer = line(); trailer !== ""; trailer = line()) {
-    if (trailer === undefined || !FIELD.test(trailer)) return -1;
-  }
-  return at;
 }
 
 /** After these nothing is a request any more (RFC 9112 sections 9.3 and 9.6, RFC 6455). */

@@ -26,10 +26,15 @@ export interface Target extends AsyncDisposable {
 /** @param onLeak told of what must not be in its output */
 export type TargetStart = (upstreamUrl: string, onLeak: (what: string) => void) => Promise<Target>;
 
+interface UpstreamTimeouts {
+  readonly headers: string;
+  readonly idle: string;
+}
+
 /** The rules of the wire cases, and timers short enough for a million clients that fall silent. */
-function configFor(upstreamUrl: string): Readonly<Record<string, unknown>> {
+function configFor(upstreamUrl: string, timeouts: UpstreamTimeouts): Readonly<Record<string, unknown>> {
   return {
-    upstreams: { default: { url: upstreamUrl, timeouts: { headers: "2s", idle: "2s" } } },
+    upstreams: { default: { url: upstreamUrl, timeouts } },
     key_format: { prefix: "mem", environments: ["prod"] },
     routes: [
       { path: "/healthz", methods: ["GET"], public: true },
@@ -44,9 +49,13 @@ function configFor(upstreamUrl: string): Readonly<Record<string, unknown>> {
   };
 }
 
-export async function startGate(upstreamUrl: string, onLeak: (what: string) => void): Promise<Target> {
+export async function startGate(
+  upstreamUrl: string,
+  onLeak: (what: string) => void,
+  timeouts: UpstreamTimeouts = { headers: "2s", idle: "2s" },
+): Promise<Target> {
   const folder = await makeTempFolder();
-  const files = { upstreamUrl, keys: KEYS, config: configFor(upstreamUrl) };
+  const files = { upstreamUrl, keys: KEYS, config: configFor(upstreamUrl, timeouts) };
   const { configFile } = await writeGateFiles(folder, files);
   const child: ChildProcessByStdio<null, Readable, Readable> = spawn(
     process.execPath,
