@@ -3,6 +3,8 @@ import { once } from "node:events";
 import { expect, test } from "vitest";
 import { type KeyFixture, makeKey, writeKeys } from "../../support/fixtures.ts";
 import { type OpenAnswer, open } from "../../support/http-client.ts";
+import { connectRaw } from "../../support/raw-client.ts";
+import { startRawUpstream } from "../../support/raw-upstream.ts";
 import { type SseUpstream, startSseUpstream } from "../../support/sse-upstream.ts";
 import { type TestGate, startTestGate } from "../../support/test-gate.ts";
 import { waitFor, within } from "../../support/wait-for.ts";
@@ -41,6 +43,17 @@ test("the head of a stream arrives before its first event, and each event by its
   }
   stream.end();
   expect((await chunks.next()).done).toBe(true);
+});
+
+test("fields of a stream keep their bytes, also beyond ASCII", async () => {
+  const key = makeKey();
+  const head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Title: caf\xe9\r\n\r\n";
+  await using upstream = await startRawUpstream(head);
+  await using gate = await startTestGate({ upstreamUrl: upstream.url, keys: [key] });
+  await using client = await connectRaw(gate.url);
+  client.send(`GET /v1/memories/events HTTP/1.1\r\nHost: gate.test\r\nX-Api-Key: ${key.secret}\r\n\r\n`);
+  const answer = await waitFor("the head of the stream", () => client.messages[0]);
+  expect(answer.values("x-title")).toEqual(["caf\xe9"]);
 });
 
 /** Waits at most a second for the end of a stream whose key was changed in the file. */
