@@ -159,6 +159,11 @@ describe("an answer that cannot be relayed as what it is is a fault", () => {
     expect(() => read(headers ?? [])).toThrow("transfer coding");
   });
 
+  test("but an interim answer has no body that could be", () => {
+    expect(read(["Transfer-Encoding", "gzip", "X-A", "b"], 103).headers).toEqual(["X-A", "b"]);
+    expect(() => read(["Transfer-Encoding", "gzip"], 200)).toThrow("transfer coding");
+  });
+
   test("so is one of more header fields than anybody sends", () => {
     const fields = (count: number): string[] => Array.from({ length: count }, () => ["X-A", "b"]).flat();
     expect(read(fields(256)).headers).toHaveLength(512);

@@ -82,6 +82,29 @@ test("of two prefixes where one begins the other, the longer one is meant", () =
   expect(format.check(`mk_live_us_${RANDOM}`)).toBe("environment");
 });
 
+test.for([
+  ["live", "live_eu"],
+  ["live_eu", "live"],
+])("of environments where one begins the other, the longer one is meant: %s, %s", (environments) => {
+  const format = compileKeyFormat({ prefix: "mk", environments, checksum: false });
+  expect(format.environmentOf(`mk_live_eu_${RANDOM}`)).toBe("live_eu");
+  expect(format.environmentOf(`mk_live_${RANDOM}`)).toBe("live");
+});
+
+test("one prefix of several is enough, and without prefixes it is the environment that is wrong", () => {
+  const environments = ["live"];
+  const several = compileKeyFormat({ prefix: ["ctx", "mk"], environments, checksum: false });
+  expect(several.check(`ctx_prod_${RANDOM}`)).toBe("environment");
+  expect(several.check(`sk_live_${RANDOM}`)).toBe("prefix");
+  expect(compileKeyFormat({ environments, checksum: false }).check(`prod_${RANDOM}`)).toBe("environment");
+});
+
+test("a key without prefix and environment has 16 to 256 characters", () => {
+  const format = compileKeyFormat({ environments: [], checksum: false });
+  const faults = [15, 16, 256, 257].map((length) => format.check("a".repeat(length)));
+  expect(faults).toEqual(["length", undefined, undefined, "length"]);
+});
+
 test("without a format any token of 16 to 256 characters may be a key", () => {
   const format = compileKeyFormat(undefined);
   expect(format.check("aA0-._~+/=aaaaaaaa")).toBeUndefined();
@@ -92,6 +115,9 @@ test("without a format any token of 16 to 256 characters may be a key", () => {
     expect(format.check(`0123456789abcdef${bad}`), JSON.stringify(bad)).toBe("alphabet");
   }
   expect(format.check(format.mint())).toBeUndefined();
+  expect(format.mint()).toMatch(/^kw_[A-Za-z0-9]{32}$/);
+  expect(format).toMatchObject({ prefixes: [], environments: [], checksum: false });
+  expect(format.environmentOf(`mem_live_${RANDOM}`)).toBeUndefined();
 });
 
 test("a megabyte of garbage costs no more than its length check", () => {
