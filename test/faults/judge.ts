@@ -79,7 +79,7 @@ const REFUSALS: Readonly<Partial<Record<ClientFault, readonly Seen[]>>> = {
   two_keys: [401],
   revoked_key: [401],
   no_scope: [403],
-  smuggled: [400, 501, "cut"],
+  smuggled: [400, 501],
   too_many_headers: [431],
   too_large: [413],
 };
