@@ -214,7 +214,8 @@ export class RegistryClient {
     if (statusCode === 304 || (statusCode >= 200 && statusCode < 300)) return answer;
     discard(answer.body);
     const retryAfter = headerOf(answer, "retry-after");
-    throw this.#fail(call, faultOfStatus(statusCode, retryAfter, this.#options.clock.now()));
+    const fault = faultOfStatus(statusCode, retryAfter, this.#options.clock.now());
+    throw this.#fail(call, call === "keys" && fault.kind === "unsupported" ? notHere(statusCode) : fault);
   }
 
   async #json(call: RegistryCall, answer: Dispatcher.ResponseData): Promise<unknown> {
@@ -253,6 +254,12 @@ export class RegistryClient {
       },
     });
   }
+}
+
+/** The one call that every registry answers. */
+function notHere(status: number): RegistryFault {
+  const note = `there is no registry at this URL (${status}); the URL of Keyward's own ends with /v1/gate`;
+  return new RegistryFault("unsupported", note);
 }
 
 interface Ask {

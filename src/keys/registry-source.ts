@@ -101,7 +101,8 @@ export class RegistryKeySource implements KeySource {
 
   /** Resolves when the first attempt to reach the registry has succeeded or failed. */
   async start(): Promise<void> {
-    const ageMs = await this.#file?.load();
+    // Where keys are looked up nothing is written, and what an earlier config left there is not followed.
+    const ageMs = this.#options.mode === "lookup" ? undefined : await this.#file?.load();
     if (ageMs !== undefined) {
       this.#link.confirmedBefore(ageMs);
       if (ageMs <= this.#options.maxStaleMs) this.#becomeReady();

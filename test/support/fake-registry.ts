@@ -138,6 +138,12 @@ export class FakeRegistry implements AsyncDisposable {
     this.sendRaw(`id: ${formatCursor({ epoch, rev })}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
   }
 
+  /** Sends a change of the past once more, if there is one. */
+  replay(number: number): void {
+    const change = this.#changes[number % Math.max(1, this.#changes.length)];
+    if (change !== undefined) this.sendEvent(change.rev, change.event, change.data);
+  }
+
   async streaming(count = 1): Promise<void> {
     await waitFor(`${count} event stream(s)`, () => this.streams.size >= count);
   }
