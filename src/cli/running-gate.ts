@@ -140,7 +140,7 @@ export class RunningGate {
         clock,
         observer,
         idStart: randomBytes(4).toString("hex"),
-        ...fixedOptions(config),
+        ...fixedOptions(config, this.#log),
         onBug: (error) => this.#log.error("a request failed inside the gate", {}, error),
       },
       state,

@@ -7,12 +7,29 @@ import { expect, test } from "vitest";
 import { linesOf } from "../support/gate-process.ts";
 import { ask } from "../support/http-client.ts";
 import { waitFor } from "../support/wait-for.ts";
+import type { StormGate } from "./storm-gate.ts";
 import { type StormReport, runStorm } from "./storm.ts";
 
 const MINUTES = 60_000;
 
 /** Another one may be asked for; the storm of a seed is always drawn alike. */
 const seed = Number(process.env["KEYWARD_FAULTS_SEED"] ?? 20_261_121);
+
+/** Looks again and again until the returned function is called. */
+function checkHealth(gate: StormGate, seen: (number | string)[]): () => Promise<void> {
+  const over = new AbortController();
+  const checking = (async () => {
+    while (!over.signal.aborted) {
+      const look = ask(`${gate.opsUrl}/livez`, {}, 5000).then(({ status }) => status, String);
+      seen.push(await look);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  })();
+  return async () => {
+    over.abort();
+    await checking;
+  };
+}
 
 function expectWell(report: StormReport): void {
   expect(report.violations, `seed ${report.seed}`).toEqual([]);
@@ -34,10 +51,20 @@ test(
 );
 
 test(
-  "a gate that runs out of file descriptors refuses what it cannot take and serves again afterwards",
+  "a gate short of file descriptors refuses what it cannot take, answers health checks, and serves again",
   { timeout: 2 * MINUTES },
   async () => {
-    expectWell(await runStorm({ seed, faults: 2000, limits: { descriptors: 80 }, isStarved: true }));
+    const health: (number | string)[] = [];
+    const report = await runStorm({
+      seed,
+      faults: 2000,
+      limits: { descriptors: 80 },
+      isStarved: true,
+      watch: (gate) => Promise.resolve(checkHealth(gate, health)),
+    });
+    expectWell(report);
+    expect(health.length).toBeGreaterThan(5);
+    expect(health.filter((status) => status !== 200)).toEqual([]);
   },
 );
 
