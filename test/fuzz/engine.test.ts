@@ -83,9 +83,12 @@ async function startNaiveProxy(upstreamUrl: string): Promise<Target> {
   };
 }
 
-test("a proxy that checks nothing is found out on the wire", async () => {
-  await using fuzzer = await WireFuzzer.open({ lanes: 4, start: startNaiveProxy });
-  const { findings } = await runCampaign(fuzzer, { ...options, count: 200 });
-  const kinds = findings.map(({ reason }) => reason.split(":")[0]);
-  expect(kinds).toContain("I1 unauthorised");
-});
+test.skipIf(process.platform !== "linux")(
+  "a proxy that checks nothing is found out on the wire",
+  async () => {
+    await using fuzzer = await WireFuzzer.open({ lanes: 4, start: startNaiveProxy });
+    const { findings } = await runCampaign(fuzzer, { ...options, count: 200 });
+    const kinds = findings.map(({ reason }) => reason.split(":")[0]);
+    expect(kinds).toContain("I1 unauthorised");
+  },
+);

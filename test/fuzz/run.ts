@@ -11,7 +11,7 @@ import { projectRoot } from "../support/source-files.ts";
 import { type CampaignResult, type Finding, inputAt, judge, runCampaign } from "./engine/campaign.ts";
 import { saveFinding } from "./engine/corpus.ts";
 import type { FuzzerKind } from "./engine/fuzzer.ts";
-import { fuzzerKinds } from "./fuzzers.ts";
+import { fuzzerKinds, runsHere } from "./fuzzers.ts";
 
 const HELP = `npm run fuzz -- [fuzzer …] [options]
 
@@ -111,6 +111,10 @@ async function fuzzAll(kinds: readonly FuzzerKind[], seed: number): Promise<numb
   const results: CampaignResult[] = [];
   if (!values.json) say(`${"fuzzer".padEnd(11)}     inputs      rate      time  findings\n`);
   for (const kind of kinds) {
+    if (!runsHere(kind)) {
+      process.stderr.write(`${kind.name} is left out: it runs on ${kind.platform}\n`);
+      continue;
+    }
     const result = await fuzz(kind, seed);
     results.push(result);
     if (!values.json) say(row(result));

@@ -41,6 +41,8 @@ export interface Fuzzer extends AsyncDisposable {
 export interface FuzzerKind {
   readonly name: string;
   readonly what: string;
+  /** The one system that it runs on; all when left out. */
+  readonly platform?: NodeJS.Platform;
   /** Inputs in a run of `npm run fuzz`, and of `npm run fuzz -- --long`. */
   readonly count: number;
   readonly longCount: number;
