@@ -58,6 +58,14 @@ describe("a checksummed format", () => {
     expect(format.check(`mem_test_${RANDOM}${GOOD_CHECKSUM}`)).toBe("checksum");
   });
 
+  test("reads every character that a checksum may have", () => {
+    const minted = Array.from({ length: 400 }, (_, n) =>
+      format.mint("live", (length) => Buffer.alloc(length, `${n};`)),
+    );
+    expect(new Set(minted.flatMap((secret) => secret.slice(-6).split(""))).size).toBe(62);
+    expect(minted.filter((secret) => format.check(secret) !== undefined)).toEqual([]);
+  });
+
   test("does not count the checksum as random", () => {
     expect(format.check("mem_live_0123456789abcde000000")).toBe("length");
   });
