@@ -95,8 +95,10 @@ describe.skipIf(process.platform !== "linux")("on Linux", () => {
     }
     await waitFor("the descriptors to be given back", () => descriptors() <= before + 5);
     expect(upstream.messages.filter(({ isComplete }) => isComplete)).toEqual([]);
-    const { text } = await ask(`${gate.opsUrl}/metrics`);
-    expect(text).toMatch(/^keyward_requests_in_flight 0$/m);
+    await waitFor("no request in flight", async () => {
+      const { text } = await ask(`${gate.opsUrl}/metrics`);
+      return /^keyward_requests_in_flight 0$/m.test(text);
+    });
     expect(gate.child.exit).toBeUndefined();
   });
 

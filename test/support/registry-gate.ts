@@ -26,9 +26,9 @@ export interface RegistryGateOptions {
 
 /** Short times, so that a test sees in a second what a gate does in a minute. */
 const QUICK = {
-  heartbeat: "200ms",
+  heartbeat: "800ms",
   poll: "200ms",
-  timeouts: { connect: "300ms", request: "400ms", lookup: "400ms" },
+  timeouts: { connect: "1s", request: "1s", lookup: "1s" },
   usage: { interval: "1s" },
 };
 

@@ -9,7 +9,8 @@ import { FakeRegistry, type FakeRegistryOptions } from "./fake-registry.ts";
 import { keyRecord } from "./key-records.ts";
 import { waitFor } from "./wait-for.ts";
 
-export const HEARTBEAT_MS = 100;
+/** Silence of a second is seen, and a busy machine is not taken for it. */
+export const HEARTBEAT_MS = 400;
 
 /** Record number `index`; its secret is `secretAt(index)`. */
 export function recordAt(index: number, more: Partial<KeyRecord> = {}): KeyRecord {
@@ -66,7 +67,7 @@ export class SourceScene implements AsyncDisposable {
   }
 
   static async make(options: SourceSceneOptions = {}): Promise<SourceScene> {
-    const registry = await FakeRegistry.start({ heartbeatMs: HEARTBEAT_MS / 2, ...options.registry });
+    const registry = await FakeRegistry.start({ heartbeatMs: HEARTBEAT_MS / 8, ...options.registry });
     await options.prepare?.(registry);
     const scene = new SourceScene(registry, options);
     if (options.isIdle !== true) await scene.source.start();
@@ -85,9 +86,9 @@ export class SourceScene implements AsyncDisposable {
       url: this.registry.url,
       token: this.options.token ?? this.registry.token,
       tls: undefined,
-      connectTimeoutMs: 500,
-      requestTimeoutMs: 400,
-      lookupTimeoutMs: 400,
+      connectTimeoutMs: 2000,
+      requestTimeoutMs: 5000,
+      lookupTimeoutMs: 5000,
       clock: this.clock,
     });
     const source = new RegistryKeySource({
@@ -97,7 +98,7 @@ export class SourceScene implements AsyncDisposable {
       keysMax: 1000,
       maxStaleMs: 60_000,
       heartbeatMs: HEARTBEAT_MS,
-      pollMs: HEARTBEAT_MS,
+      pollMs: HEARTBEAT_MS / 4,
       removalHoldMs: 60_000,
       snapshotFiles: [],
       report: (level, message, fields = {}) => void this.reported.push({ level, message, fields }),

@@ -150,9 +150,11 @@ test("many changes behind it are written into it", { timeout: 60_000 }, async ()
   for (let index = 0; index < 25_000; index++) scene.registry.put(recordAt(index % 10));
   const { rev } = scene.registry;
   await waitFor("the last change", () => scene.source.cursor?.rev === rev, { deadlineMs: 30_000 });
-  await waitFor("a shorter file", async () => (await textOf(folder)).split("\n").length < 15_000, {
-    deadlineMs: 30_000,
-  });
+  const isCompact = async (): Promise<boolean> => {
+    const text = await textOf(folder);
+    return text.split("\n").length < 15_000 && text.includes(`"rev":${rev}`);
+  };
+  await waitFor("a shorter file", isCompact, { deadlineMs: 30_000 });
   await scene.registry.down();
   await scene.restart();
   expect([scene.source.cursor?.rev, await scene.state(9)]).toEqual([rev, "active"]);
