@@ -5,6 +5,7 @@
  */
 import type { Server } from "node:http";
 import { Server as NetServer } from "node:net";
+import { setImmediate as nextTurn } from "node:timers/promises";
 
 /** How long an idle connection may still bring a request after the listener closed. */
 export const IDLE_LINGER_MS = 500;
@@ -22,6 +23,9 @@ export async function drain(
   monotonic: () => number,
 ): Promise<void> {
   if (!server.listening) return;
+  // The system resets connections that wait for a socket that closes: take what is there first, which
+  // the event loop does before it gets to this again.
+  await nextTurn();
   const { promise: closed, resolve } = Promise.withResolvers<void>();
   // Not http.Server's: that one would close idle connections now.
   NetServer.prototype.close.call(server, () => resolve());

@@ -81,9 +81,11 @@ describe.each([1, 2])("a gate of %i worker(s)", (workers) => {
     await waitFor("some load", () => load.requests > 50);
     gate.child.kill("SIGTERM");
     await gate.child.ended(10_000);
-    const { failures } = await load.stop();
-    // A connection refused is safe to try elsewhere; a reset or a cut answer is not.
-    expect(failures.filter((failure) => !failure.includes("ECONNREFUSED"))).toEqual([]);
+    const { requests, failures } = await load.stop();
+    // Whatever reached the upstream was answered whole, so all other requests are safe to try elsewhere.
+    expect(requests - failures.length).toBe(upstream.seen.length);
+    // Refused; or reset, where the system had the connection in the queue of the socket that closed.
+    expect(failures.filter((failure) => !/ECONNREFUSED|ECONNRESET|socket hang up/.test(failure))).toEqual([]);
   });
 });
 
