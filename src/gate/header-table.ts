@@ -59,6 +59,8 @@ const SPECIAL: ReadonlyMap<string, HeaderKind> = new Map([
 
 /** RFC 9110 section 7.6.1, and what belongs to this hop only. */
 const HOP_BY_HOP = [
+  // No field but a word of Connection, which nominates by being there (RFC 9112 section 9.6 reserves the name).
+  "close",
   "keep-alive",
   "proxy-connection",
   "proxy-authorization",

@@ -24,7 +24,7 @@ export interface Expectation {
 const IDENTITY =
   "x-org-id x-organization-id x-project-id x-tenant-id x-environment x-key-id x-folder-ids x-scope x-scopes";
 const HOP =
-  "connection keep-alive proxy-connection proxy-authorization proxy-authenticate proxy-authentication-info te " +
+  "connection close keep-alive proxy-connection proxy-authorization proxy-authenticate proxy-authentication-info te " +
   "trailer transfer-encoding upgrade expect http2-settings";
 const OVERRIDE =
   "x-http-method-override x-http-method x-method-override x-original-url x-original-uri x-original-path " +

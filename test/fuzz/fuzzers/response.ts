@@ -92,7 +92,7 @@ function disagreement(told: Told, text: string, method: string, isClosed: boolea
   const isWhole = final.isComplete || (endsWithConnection && isClosed);
   if ((told.outcome === "whole") !== isWhole) return differ("another end", told.outcome, isWhole);
   if (told.outcome === "whole" && told.extra !== extra) return differ("another rest", told.extra, extra);
-  const closes = final.values("connection").some((value) => /(?:^|,)\s*close\s*(?:,|$)/i.test(value));
+  const closes = final.values("connection").some((value) => /(?:^|,)[\t ]*close[\t ]*(?:,|$)/i.test(value));
   const mayPersist = final.startLine.startsWith("HTTP/1.1") && !closes && !endsWithConnection;
   return told.keepsAlive && !mayPersist ? differ("keeps the connection", told, final.startLine) : undefined;
 }

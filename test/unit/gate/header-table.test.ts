@@ -39,6 +39,7 @@ describe("what a name means, in any case", () => {
   });
 
   test.for([
+    "close",
     "keep-alive",
     "proxy-connection",
     "proxy-authorization",
