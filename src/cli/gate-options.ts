@@ -29,7 +29,12 @@ export function fixedOptions({ bounds, timeouts, upstreams }: GateConfig, log: L
     },
     inFlightMax: bounds.in_flight,
     eventLoopDelayMaxMs: bounds.event_loop_delay,
-    timeouts: { bodyIdleMs: timeouts.body_idle, readIdleMs: timeouts.read_idle },
+    timeouts: {
+      bodyIdleMs: timeouts.body_idle,
+      bodyGraceMs: timeouts.body_grace,
+      bodyRateMin: timeouts.body_min_rate,
+      readIdleMs: timeouts.read_idle,
+    },
     websocketIdleMs: timeouts.websocket_idle,
   };
 }

@@ -50,6 +50,14 @@ export const timeouts = z
     body_idle: duration({ min: "100ms", max: "1h" }, "Between two pieces of a request's body.").prefault(
       "30s",
     ),
+    body_min_rate: size(
+      { min: "0", max: "1MiB" },
+      "Bytes of a request's body that have to come each second, on the whole; 0 is off.",
+    ).prefault("500B"),
+    body_grace: duration(
+      { min: "100ms", max: "1h" },
+      "For how long a request's body may come more slowly than body_min_rate.",
+    ).prefault("30s"),
     read_idle: duration({ min: "100ms", max: "24h" }, "For a client that does not read its answer.").prefault(
       "60s",
     ),

@@ -7,6 +7,10 @@ import { Denial } from "../errors/denial.ts";
 export interface ClientTimeouts {
   /** Between two pieces of the request body. */
   readonly bodyIdleMs: number;
+  /** How long the body may come more slowly than `bodyRateMin`, in all. */
+  readonly bodyGraceMs: number;
+  /** Bytes of the body a second; 0 = as slowly as it likes. */
+  readonly bodyRateMin: number;
   /** While the client does not read its answer. */
   readonly readIdleMs: number;
 }
@@ -28,6 +32,10 @@ export interface Standing {
   readonly isClientBlocked: boolean;
   /** The gate is waiting for more of the client's body. */
   readonly isAwaitingBody: boolean;
+  /** For so long in all: the time that an upstream took to make room is not in it. */
+  readonly awaitedMs: number;
+  /** Of the client's body, so far. */
+  readonly bytesIn: number;
   readonly hasResponseHead: boolean;
   readonly isEventStream: boolean;
 }
@@ -35,14 +43,16 @@ export interface Standing {
 /** A client that sends its body more slowly is held up by itself. */
 const BODY_BYTES_PER_MS_MIN = 1;
 
-/**
- * For how long a request has been held up by its own client, milliseconds; 0 when it is not.
- * @param bytesIn of its body, so far
- */
-export function heldUpMs(standing: Standing, bytesIn: number): number {
+/** For how long a request has been held up by its own client, milliseconds; 0 when it is not. */
+export function heldUpMs(standing: Standing): number {
   if (standing.isClientBlocked) return standing.silentMs;
   if (standing.hasResponseHead || !standing.isAwaitingBody) return 0;
-  return Math.max(0, standing.totalMs - bytesIn / BODY_BYTES_PER_MS_MIN);
+  return Math.max(0, standing.totalMs - standing.bytesIn / BODY_BYTES_PER_MS_MIN);
+}
+
+/** A byte now and then keeps every other timer quiet; each byte buys time at the least rate only. */
+function isDripping({ awaitedMs, bytesIn }: Standing, { bodyGraceMs, bodyRateMin }: ClientTimeouts): boolean {
+  return bodyRateMin > 0 && awaitedMs - (bytesIn * 1000) / bodyRateMin > bodyGraceMs;
 }
 
 export function overdue(
@@ -60,8 +70,9 @@ export function overdue(
       : undefined;
   }
   if (!standing.hasResponseHead && standing.isAwaitingBody) {
-    return silentMs > client.bodyIdleMs
-      ? new Denial("request_timeout", { note: "client does not send" })
+    if (silentMs > client.bodyIdleMs) return new Denial("request_timeout", { note: "client does not send" });
+    return isDripping(standing, client)
+      ? new Denial("request_timeout", { note: "client sends too slowly" })
       : undefined;
   }
   if (!standing.hasResponseHead) {

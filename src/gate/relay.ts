@@ -78,7 +78,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
   }
 
   heldUpMs(nowMs: number): number {
-    return heldUpMs(this.#standing(nowMs), this.#exchange.bytesIn);
+    return heldUpMs(this.#standing(nowMs));
   }
 
   giveWay(): void {
@@ -134,8 +134,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
   }
 
   #relayInterim(controller: Controller, status: number): void {
-    this.#interims++;
-    if (status === 101 || this.#interims > INTERIM_MAX) {
+    if (++this.#interims > INTERIM_MAX || status === 101) {
       throw Object.assign(new Error("unexpected interim answer"), { code: "UND_ERR_RES_INTERIM" });
     }
     // RFC 9110 section 15.2: none to an HTTP/1.0 client.
@@ -241,6 +240,8 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
       silentMs: nowMs - this.#progressMs,
       isClientBlocked: this.#isPaused,
       isAwaitingBody: this.#body?.isAwaited === true,
+      awaitedMs: this.#body?.awaitedMs(nowMs) ?? 0,
+      bytesIn: this.#exchange.bytesIn,
       hasResponseHead: this.#isHeadReceived,
       isEventStream: this.#isEventStream,
     };

@@ -15,6 +15,9 @@ export class BodyFault extends Error {
   }
 }
 
+/** A gap between two looks beyond this is the gate's own (a stall, a suspended machine). */
+const LOOK_GAP_MAX_MS = 1000;
+
 export interface BodyWatcher {
   /** Called for every piece that came from the client. */
   received(bytes: number): void;
@@ -32,6 +35,8 @@ export class RequestBody extends Readable {
   readonly #watcher: BodyWatcher;
   #bytes = 0;
   #isAttached = false;
+  #lookedMs = Number.POSITIVE_INFINITY;
+  #awaitedMs = 0;
   /** The upstream is not taking bytes: the stall is on its side. */
   isBlocked = false;
   isComplete = false;
@@ -49,6 +54,14 @@ export class RequestBody extends Readable {
   /** It is the client's turn: the body was asked for, and more of it would be taken. */
   get isAwaited(): boolean {
     return this.#isAttached && !this.isComplete && !this.isBlocked;
+  }
+
+  /** For how long in all it was the client's turn. Has to be asked now and then: it looks only when asked. */
+  awaitedMs(nowMs: number): number {
+    const sinceMs = Math.max(0, Math.min(nowMs - this.#lookedMs, LOOK_GAP_MAX_MS));
+    this.#lookedMs = nowMs;
+    if (this.isAwaited) this.#awaitedMs += sinceMs;
+    return this.#awaitedMs;
   }
 
   override _read(): void {

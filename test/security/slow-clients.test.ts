@@ -83,6 +83,20 @@ test("LIM-002 a body that drips for ever is ended by the total timeout where one
   expect(upstream.messages.filter(({ isComplete }) => isComplete)).toEqual([]);
 });
 
+test("LIM-002 a body that drips for ever is ended by the least rate, on a public route too", async () => {
+  await using upstream = await startRawUpstream(answerOf(200, "ok"));
+  await using gate = await startTestGate({
+    upstreamUrl: upstream.url,
+    keys: [key],
+    config: { timeouts: { body_grace: "300ms" }, routes: [{ path: "/open", public: true }] },
+  });
+  await using client = await connectRaw(gate.url);
+  client.send("POST /open HTTP/1.1\r\nHost: gate.test\r\nTransfer-Encoding: chunked\r\n\r\n");
+  expect(await drip(client, "1\r\na\r\n", 50)).toBeLessThan(6000);
+  expect(verdictOf(client)).toBe("408");
+  expect(upstream.messages.filter(({ isComplete }) => isComplete)).toEqual([]);
+});
+
 test("LIM-005 a flood without a key is refused at once, then cut after a bounded read", async () => {
   await using upstream = await startRawUpstream(answerOf(200, "ok"));
   await using gate = await startTestGate({ upstreamUrl: upstream.url, keys: [key] });

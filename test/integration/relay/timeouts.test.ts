@@ -165,6 +165,23 @@ describe.each(["auto", "undici"])("with the client %s", (speaker) => {
     expect((await client.answer()).status).toBe(200);
   });
 
+  test("a body that never stops but comes too slowly is 408, and the upstream never sees a whole request", async () => {
+    await using upstream = await startRawUpstream(answerOf(200, "tea"));
+    await using gate = await gateFor(upstream.url, { client: { body_min_rate: "500B", body_grace: "300ms" } });
+    await using client = await connectRaw(gate.url);
+    client.send(uploadHead(key, 100_000));
+    // 20 bytes a second; nothing else would end it before 30 s of silence.
+    const drops = setInterval(() => client.send("a"), 50);
+    try {
+      expect((await client.answer()).status).toBe(408);
+      await client.closed();
+    } finally {
+      clearInterval(drops);
+    }
+    await waitFor("the upstream's connection to end", () => upstream.connections[0]?.hasEnded);
+    expect(upstream.messages.filter(({ isComplete }) => isComplete)).toEqual([]);
+  });
+
   test("a client that does not read its answer is cut, and so is the upstream", async () => {
     await using upstream = await startRawUpstream(big);
     await using gate = await gateFor(upstream.url, { client: { read_idle: "500ms" } });

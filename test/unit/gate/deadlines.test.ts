@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { overdue, type Standing } from "../../../src/gate/deadlines.ts";
 
-const CLIENT = { bodyIdleMs: 100, readIdleMs: 200 };
+const CLIENT = { bodyIdleMs: 100, bodyGraceMs: 500, bodyRateMin: 0, readIdleMs: 200 };
 const UPSTREAM = { headersTimeoutMs: 300, idleTimeoutMs: 400, totalTimeoutMs: 1000 };
 
 const WAITING: Standing = {
@@ -9,6 +9,8 @@ const WAITING: Standing = {
   silentMs: 0,
   isClientBlocked: false,
   isAwaitingBody: false,
+  awaitedMs: 0,
+  bytesIn: 0,
   hasResponseHead: false,
   isEventStream: false,
 };
@@ -85,6 +87,34 @@ describe("waiting for", () => {
     expect(overdue(quiet, CLIENT, UPSTREAM)).toBeUndefined();
     const unlimited = { ...UPSTREAM, totalTimeoutMs: 0 };
     expect(overdue({ ...quiet, totalMs: Number.MAX_SAFE_INTEGER }, CLIENT, unlimited)).toBeUndefined();
+  });
+});
+
+describe("a body that comes slowly", () => {
+  const client = { ...CLIENT, bodyRateMin: 500 };
+  const sending = { ...WAITING, isAwaitingBody: true };
+
+  test.for([
+    { what: "nothing", bytesIn: 0, limitMs: 500 },
+    { what: "a byte", bytesIn: 1, limitMs: 502 },
+    { what: "as many bytes as are asked for in a second", bytesIn: 500, limitMs: 1500 },
+  ])("has the grace time, and for $what so much more", ({ bytesIn, limitMs }) => {
+    expect(overdue({ ...sending, bytesIn, awaitedMs: limitMs }, client, UPSTREAM)).toBeUndefined();
+    expect(overdue({ ...sending, bytesIn, awaitedMs: limitMs + 1 }, client, UPSTREAM)).toMatchObject({
+      code: "request_timeout",
+      note: "client sends too slowly",
+    });
+  });
+
+  const late = { ...sending, awaitedMs: Number.MAX_SAFE_INTEGER };
+
+  test("may come as slowly as it likes where the rate is 0", () => {
+    expect(overdue(late, CLIENT, UPSTREAM)).toBeUndefined();
+  });
+
+  test("is not blamed while it is the upstream's turn, nor once the answer has begun", () => {
+    expect(overdue({ ...late, isAwaitingBody: false }, client, UPSTREAM)).toBeUndefined();
+    expect(overdue({ ...late, hasResponseHead: true }, client, UPSTREAM)).toBeUndefined();
   });
 });
 
