@@ -23,9 +23,7 @@ export async function verify(args: readonly string[], io: CommandIo): Promise<nu
   const { values } = parseArgs({ args: [...args], options: OPTIONS });
   const url = URL.parse(values.url ?? "");
   if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw usageError(
-      "--url must be the http(s) base URL of the protocol, such as http://127.0.0.1:8090/v1/gate",
-    );
+    throw usageError("--url must be the http(s) base URL of the protocol, such as http://127.0.0.1:8090");
   }
   const results = await checkRegistry(
     { url: url.href, token: readToken(values, io), isReadOnly: values["read-only"], clock: systemClock },

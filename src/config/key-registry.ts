@@ -10,7 +10,7 @@ const registryUrl = z
     if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
   })
   .describe(
-    "Base URL of the registry; the calls of the protocol are put behind it. Keyward's own: http://host:8090/v1/gate.",
+    "Base URL of the registry; the calls of the protocol are put behind it. Keyward's own: http://host:8090.",
   );
 optionFacts.add(registryUrl, { type: "URL" });
 

@@ -258,7 +258,7 @@ export class RegistryClient {
 
 /** The one call that every registry answers. */
 function notHere(status: number): RegistryFault {
-  const note = `there is no registry at this URL (${status}); the URL of Keyward's own ends with /v1/gate`;
+  const note = `there is no registry at this URL (${status}); it must be what stands before /keys`;
   return new RegistryFault("unsupported", note);
 }
 

@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { parseDuration } from "../base/duration.ts";
+import { type Digest, parseDigest } from "../keys/digest.ts";
 import { canStandInKey } from "../keys/format.ts";
 import { formatInstant, keyStatuses } from "../keys/life-cycle.ts";
 import { type KeyRecord, keyRecordSchema } from "../keys/record.ts";
@@ -14,6 +15,16 @@ import { instantSchema } from "./view.ts";
 const record = keyRecordSchema.shape;
 
 export const keyIdSchema = record.id;
+
+/** `sha256:<hex>` of a secret, which itself is never sent. */
+export const digestInput = record.digest.transform(digestOfText);
+
+function digestOfText(written: string, context: z.core.$RefinementCtx): Digest {
+  const digest = parseDigest(written);
+  if (digest !== undefined) return digest;
+  context.addIssue({ code: "custom", message: "is not a digest" });
+  return z.NEVER;
+}
 
 /** `"org_acme"` or `{"id": "org_acme", "name": "Acme Corp"}`. */
 const ownerSchema = z

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Clock } from "../base/clock.ts";
 import { type Outcome, type Route, route } from "./api.ts";
 import {
+  digestInput,
   keyFilterInput,
   keyIdSchema,
   keyPatchInput,
@@ -32,10 +33,14 @@ const endedKeySchema = z
   .strictObject({ ...keyViewSchema.shape, propagation: propagationSchema.optional() })
   .meta({ id: "EndedKey", description: "A key that was ended; with `wait`, which gates know." });
 
+const keyLookupSchema = z
+  .strictObject({ key: keyViewSchema.nullable() })
+  .meta({ id: "KeyLookup", description: "The key that a digest belongs to." });
+
 const TEXTS = { tag: "keys", role: "operator" } as const;
 
 export function keyRoutes(parts: KeyRouteParts): readonly Route[] {
-  return [...readingRoutes(parts), ...makingRoutes(parts), ...endingRoutes(parts)];
+  return [...readingRoutes(parts), lookupRoute(parts), ...makingRoutes(parts), ...endingRoutes(parts)];
 }
 
 function readingRoutes({ store, clock, keys, pageMax }: KeyRouteParts): readonly Route[] {
@@ -96,6 +101,28 @@ function readingRoutes({ store, clock, keys, pageMax }: KeyRouteParts): readonly
   return [list, show, patch];
 }
 
+/** For whoever holds a secret and asks which key it is: the secret stays where it is. */
+function lookupRoute({ store, clock }: KeyRouteParts): Route {
+  return route({
+    id: "lookUpKey",
+    method: "POST",
+    path: `${BASE}/lookup`,
+    tag: "keys",
+    role: "viewer",
+    summary: "Which key has this digest?",
+    body: z.strictObject({ digest: digestInput }),
+    answers: {
+      200: { description: "The key, or null when there is none.", schema: keyLookupSchema },
+    },
+    async run({ body: { digest } }) {
+      const record = (await store.findKeys([digest])).get(digest);
+      if (record === undefined) return { status: 200, json: { key: null } };
+      const used = await store.lastUsed([record.id]);
+      return { status: 200, json: { key: viewKey(record, clock.now(), used.get(record.id)) } };
+    },
+  });
+}
+
 function makingRoutes({ keys }: KeyRouteParts): readonly Route[] {
   const create = route({
     ...TEXTS,
@@ -131,12 +158,14 @@ function makingRoutes({ keys }: KeyRouteParts): readonly Route[] {
   return [create, rotate];
 }
 
-function endingRoutes({ keys, clock, propagation }: KeyRouteParts): readonly Route[] {
+function endingRoutes({ store, keys, clock, propagation }: KeyRouteParts): readonly Route[] {
   const answer = async (changed: ChangedKey | Problem, waitMs: number | undefined): Promise<Outcome> => {
     if (changed instanceof Problem) return changed;
-    const { record, cursor } = changed;
+    const { record } = changed;
     const shown = viewKey(record, clock.now());
-    if (waitMs === undefined || cursor === undefined) return { status: 200, json: shown };
+    if (waitMs === undefined) return { status: 200, json: shown };
+    // Of a key that was revoked before: who has applied all up to now has applied that too.
+    const cursor = changed.cursor ?? (await store.cursor());
     return { status: 200, json: { ...shown, propagation: await propagation.follow(cursor, waitMs) } };
   };
   const answers = { 200: { description: "The key as it is now.", schema: endedKeySchema } };

@@ -13,7 +13,7 @@ export interface DocumentInfo {
   readonly title: string;
   readonly version: string;
   readonly description: string;
-  /** Taken off the paths, and named as the server's base. */
+  /** Taken off the paths, and named as one of the server's bases; the root is the other. */
   readonly base?: string;
 }
 
@@ -37,7 +37,7 @@ export function openApiDocument(routes: readonly Route[], info: DocumentInfo): o
   return {
     openapi: "3.1.0",
     info: { title, version, description, license: { name: "Apache-2.0", identifier: "Apache-2.0" } },
-    servers: [{ url: base === "" ? "/" : base }],
+    servers: base === "" ? [{ url: "/" }] : [{ url: base }, { url: "/" }],
     security: [{ token: [] }],
     paths,
     components: {

@@ -48,6 +48,14 @@ export function gateRoutes(parts: GateApiParts, { snapshots, streams }: GatePlac
   ];
 }
 
+/**
+ * The same routes without their prefix, so that a gate is told the registry's address and nothing
+ * else. Their bounds count both ways together.
+ */
+export function atRoot(routes: readonly Route[]): readonly Route[] {
+  return routes.map((route) => ({ ...route, path: route.path.slice(GATE_BASE.length) as Route["path"] }));
+}
+
 /** Of the APIs, not of the program. */
 const API_VERSION = "1.0.0";
 

@@ -15,7 +15,7 @@ import { type AnsweredRequest, createHttpServer } from "./http-server.ts";
 import { Idempotency } from "./idempotency.ts";
 import { KeyService } from "./key-service.ts";
 import { Propagation } from "./propagation.ts";
-import { gateRoutes, managementDocument, managementRoutes, protocolDocument } from "./routes.ts";
+import { atRoot, gateRoutes, managementDocument, managementRoutes, protocolDocument } from "./routes.ts";
 import type { Store } from "./store.ts";
 import { FailureThrottle } from "./throttle.ts";
 import { TokenAuth } from "./token-auth.ts";
@@ -110,7 +110,7 @@ export class RegistryServer {
       snapshots: new Places(options.gateApi.snapshotsMax),
     });
     this.#app = createHttpServer(
-      [...management, ...gate],
+      [...management, ...gate, ...atRoot(gate)],
       { auth, idempotency: new Idempotency(store, clock), bodyBytesMax: options.bodyBytesMax, onFault },
       {
         clock,

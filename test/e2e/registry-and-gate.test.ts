@@ -69,7 +69,7 @@ class Pair implements AsyncDisposable {
       config: {
         keys: {
           registry: {
-            url: `http://127.0.0.1:${this.#port}/v1/gate`,
+            url: `http://127.0.0.1:${this.#port}`,
             token: GATE,
             gate: name,
             usage: { interval: "1s" },

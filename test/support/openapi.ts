@@ -32,10 +32,10 @@ const { management, protocol } = publishedDocuments(200);
 
 const described: readonly Described[] = ([management, protocol] as readonly Document[]).flatMap(
   (document) => {
-    const base = (document.servers[0]?.url ?? "/").replace(/\/$/, "");
+    const bases = document.servers.map(({ url }) => url.replace(/\/$/, "")).join("|");
     return Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, operation]) => ({
-        pattern: new RegExp(`^${base}${path.replaceAll(/\{\w+\}/g, "[^/]+")}$`),
+        pattern: new RegExp(`^(?:${bases})${path.replaceAll(/\{\w+\}/g, "[^/]+")}$`),
         method: method.toUpperCase(),
         operation,
         document,

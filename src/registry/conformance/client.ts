@@ -2,7 +2,7 @@
 import type { Clock } from "../../base/clock.ts";
 
 export interface ProtocolClientOptions {
-  /** Base of the protocol's paths: `https://registry.example/v1/gate`. */
+  /** Base of the protocol's paths: `https://registry.example`, say. */
   readonly url: string;
   readonly token: string | undefined;
   readonly timeoutMs: number;

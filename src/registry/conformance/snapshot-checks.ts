@@ -55,7 +55,7 @@ const snapshot: Check = {
 };
 
 function hintFor(status: number): string {
-  return status === 404 ? "; the base URL of a Keyward registry ends with /v1/gate" : "";
+  return status === 404 ? "; the base URL is what stands before /keys" : "";
 }
 
 const authentication: Check = {

@@ -1,6 +1,7 @@
 /** Reading, changing and ending keys. */
 import { expect, test } from "vitest";
 import { ManualClock } from "../../../src/base/clock.ts";
+import { digestOf, formatDigest } from "../../../src/keys/digest.ts";
 import { formatInstant } from "../../../src/keys/life-cycle.ts";
 import { startRegistry } from "../../support/registry-scene.ts";
 
@@ -128,4 +129,18 @@ test("a token asks who it is", async () => {
   await using registry = await startRegistry();
   const me = await registry.call("GET /v1/me", { role: "viewer" });
   expect(me.json()).toMatchObject({ name: "test viewer", role: "viewer" });
+});
+
+test("a digest leads to its key; one that no key has leads to nothing", async () => {
+  await using registry = await startRegistry();
+  const { id, secret } = await registry.makeKey({ name: "found" });
+  const lookUp = (digest: string) =>
+    registry.call("POST /v1/api-keys/lookup", { role: "viewer", json: { digest } });
+  const found = await lookUp(formatDigest(digestOf(secret)));
+  expect(found.json()).toMatchObject({ key: { id, name: "found", status: "active" } });
+  expect(found.text).not.toContain(formatDigest(digestOf(secret)));
+  expect((await lookUp(formatDigest(digestOf("another")))).json()).toEqual({ key: null });
+  const faulty = await lookUp(secret);
+  expect([faulty.status, faulty.text.includes(secret)]).toEqual([422, false]);
+  expect(faulty.json()).toMatchObject({ code: "field_invalid", errors: [{ pointer: "/digest" }] });
 });

@@ -50,7 +50,9 @@ test("every route of the server stands in one of the documents, and nothing else
   });
   const described = [
     ...Object.entries(management.paths).map(([path, methods]) => [path, methods] as const),
-    ...Object.entries(protocol.paths).map(([path, methods]) => [`/v1/gate${path}`, methods] as const),
+    ...["/v1/gate", ""].flatMap((base) =>
+      Object.entries(protocol.paths).map(([path, methods]) => [base + path, methods] as const),
+    ),
   ].flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`));
   const documents = ["GET /openapi.json", "GET /v1/gate/openapi.json"];
   const expected = [...described, ...documents].map((route) => route.replaceAll(/\{(\w+)\}/g, ":$1"));

@@ -103,3 +103,15 @@ test("gates that report to another process of the registry are waited for as wel
   await report(second, "gate-b", 2);
   expect((await answer).propagation.complete).toBe(true);
 });
+
+test("asked again about a key that was revoked before, it says the same of the gates", async () => {
+  await using registry = await startRegistry();
+  const { id } = await registry.makeKey();
+  await report(registry, "gate", 1);
+  await registry.call(`DELETE /v1/api-keys/${id}`);
+  const early = await end(registry, `DELETE /v1/api-keys/${id}?wait=1ms`);
+  expect(early.propagation).toMatchObject({ complete: false, gates: [{ gate: "gate", applied: false }] });
+  await report(registry, "gate", 2);
+  const { propagation } = await end(registry, `DELETE /v1/api-keys/${id}?wait=20s`);
+  expect(propagation).toMatchObject({ complete: true, gates: [{ gate: "gate", applied: true }] });
+});

@@ -65,6 +65,7 @@ const needs: readonly (readonly [request: string, role: Role, json?: object])[] 
   ["GET /v1/gates", "viewer"],
   ["GET /v1/me", "viewer"],
   ["GET /v1/organizations", "viewer"],
+  ["POST /v1/api-keys/lookup", "viewer", { digest: `sha256:${"0".repeat(64)}` }],
   ["POST /v1/api-keys", "operator", { organization: "o" }],
   ["PATCH /v1/api-keys/key_x", "operator", { name: "x" }],
   ["DELETE /v1/api-keys/key_x", "operator"],
@@ -78,6 +79,7 @@ const needs: readonly (readonly [request: string, role: Role, json?: object])[] 
   ["POST /v1/tokens", "admin", { name: "n", role: "viewer" }],
   ["DELETE /v1/tokens/tok_x", "admin"],
   ["GET /v1/gate/keys", "gate"],
+  ["GET /keys", "gate"],
   ["POST /v1/gate/keys/lookup", "gate", { digests: [`sha256:${"0".repeat(64)}`] }],
 ];
 
