@@ -60,8 +60,9 @@ export class TokenAuth {
   }
 
   async #attempt(digest: Digest, address: string): Promise<TokenRecord | Problem> {
-    // A valid token that is already being looked up is no attempt of its own.
-    const isCounted = !this.#underWay.has(digest);
+    // A token that is already being looked up is no attempt of its own, and one that was good a moment
+    // ago no guess: neither an outage of the store nor somebody else's guesses shut gates out.
+    const isCounted = !this.#underWay.has(digest) && !this.#wasGood(digest);
     const waitSeconds = isCounted ? this.#throttle.attempt(address) : undefined;
     if (waitSeconds !== undefined) {
       return new Problem("too_many_attempts", { retryAfterSeconds: waitSeconds });
@@ -76,6 +77,12 @@ export class TokenAuth {
     const known = this.#cache.get(digest);
     if (known === undefined || known.untilMs <= this.#clock.monotonic()) return undefined;
     return isTokenValid(known.token, this.#clock.now()) ? known.token : undefined;
+  }
+
+  /** When it was last looked up, however long ago. */
+  #wasGood(digest: Digest): boolean {
+    const known = this.#cache.get(digest);
+    return known !== undefined && isTokenValid(known.token, this.#clock.now());
   }
 
   #find(digest: Digest): Promise<TokenRecord | undefined> {

@@ -63,6 +63,48 @@ test("a good token shown many times at once is one look-up and no failure", asyn
   expect(counts.looks).toBeLessThan(5);
 });
 
+test("a token that was good stays usable after an outage of the store, and while others guess from its address", async () => {
+  const clock = new ManualClock(Date.parse("2026-11-21T12:00:00Z"));
+  let isAway = false;
+  const unlessAway = <T>(call: () => Promise<T>): Promise<T> =>
+    isAway ? Promise.reject(new Error("connection refused")) : call();
+  const wrap = (store: Store): Store =>
+    withCalls(store, () => ({
+      ping: () => unlessAway(() => store.ping()),
+      findToken: (digest) => unlessAway(() => store.findToken(digest)),
+    }));
+  await using registry = await startRegistry({ clock, options: { failuresMax: 3 }, wrap });
+  const asBefore = async (): Promise<number> => {
+    // Longer than a token is remembered.
+    clock.advance(2000);
+    return (await registry.call("GET /v1/me", { role: "viewer" })).status;
+  };
+  expect(await asBefore()).toBe(200);
+  isAway = true;
+  for (let i = 0; i < 10; i++) expect(await asBefore()).toBe(503);
+  isAway = false;
+  expect(await asBefore()).toBe(200);
+  for (let i = 0; i < 4; i++) await registry.call("GET /v1/me", { token: unknown(i) });
+  expect((await registry.call("GET /v1/me", { token: unknown(9) })).status).toBe(429);
+  expect(await asBefore()).toBe(200);
+});
+
+test("a token that has expired is a guess like any other", async () => {
+  const clock = new ManualClock(Date.parse("2026-11-21T12:00:00Z"));
+  const counts = { looks: 0 };
+  await using registry = await startRegistry({ clock, options: { failuresMax: 3 }, wrap: counting(counts) });
+  const fields = { name: "short-lived", role: "viewer", expires_at: "2026-11-21T12:00:30Z" };
+  const made = await registry.call("POST /v1/tokens", { role: "admin", json: fields });
+  const { token } = made.json() as { token: string };
+  const status = async (): Promise<number> => (await registry.call("GET /v1/me", { token })).status;
+  expect(await status()).toBe(200);
+  clock.advance(31_000);
+  const looksBefore = counts.looks;
+  const statuses = [await status(), await status(), await status(), await status(), await status()];
+  expect(statuses).toEqual([401, 401, 401, 429, 429]);
+  expect(counts.looks - looksBefore).toBe(3);
+});
+
 test("behind a trusted proxy attempts are counted by the client that it names", async () => {
   await using registry = await startRegistry({
     options: { failuresMax: 1, trustedProxies: ["127.0.0.1/32"] },
