@@ -5,7 +5,8 @@
  *
  * A connection whose answer has just ended rests until the event loop has looked at its socket
  * once more: bytes that a broken upstream sent behind the answer are then found before another
- * request could take them for its own (undici GHSA-35p6-xmwp-9g52).
+ * request could take them for its own (undici GHSA-35p6-xmwp-9g52). `setImmediate` alone does not
+ * do that: what is set while sockets are read runs before they are read again.
  */
 import { connect } from "node:net";
 import { type Asker, Connection, type ConnectionOwner, type OutgoingRequest } from "./connection.ts";
@@ -43,7 +44,10 @@ export class ConnectionPool implements ConnectionOwner {
   readonly #options: PoolOptions;
   readonly #idle: Connection[] = [];
   readonly #all = new Set<Connection>();
+  /** Their answer ended since the last turn; their sockets were not looked at since. */
   #resting: Connection[] = [];
+  /** One turn older. */
+  #rested: Connection[] = [];
   /** Requests that wait for resting connections. */
   readonly #patient: (() => void)[] = [];
   #connecting = 0;
@@ -56,8 +60,12 @@ export class ConnectionPool implements ConnectionOwner {
   }
 
   get stats(): { connected: number; free: number; running: number; pending: number } {
-    const free = this.#idle.length + this.#resting.length;
+    const free = this.#idle.length + this.#restingCount;
     return { connected: this.#all.size, free, running: this.#all.size - free, pending: this.#connecting };
+  }
+
+  get #restingCount(): number {
+    return this.#resting.length + this.#rested.length;
   }
 
   send(request: OutgoingRequest, asker: Asker): Leg {
@@ -67,7 +75,7 @@ export class ConnectionPool implements ConnectionOwner {
       return connection;
     }
     // One that rests is free in a moment; opening another would exceed what may be open.
-    return this.#resting.length > this.#patient.length
+    return this.#restingCount > this.#patient.length
       ? this.#wait(request, asker)
       : this.#connect(request, asker);
   }
@@ -144,13 +152,17 @@ export class ConnectionPool implements ConnectionOwner {
       return;
     }
     connection.idleSinceMs = this.#options.monotonic();
-    if (this.#resting.push(connection) === 1) setImmediate(this.#rested);
+    this.#resting.push(connection);
+    // With others the next turn is set already.
+    if (this.#restingCount === 1) setImmediate(this.#turn);
   }
 
-  #rested = (): void => {
-    const resting = this.#resting;
+  #turn = (): void => {
+    const rested = this.#rested;
+    this.#rested = this.#resting;
     this.#resting = [];
-    for (const connection of resting) if (connection.isUsable) this.#idle.push(connection);
+    if (this.#restingCount > 0) setImmediate(this.#turn);
+    for (const connection of rested) if (connection.isUsable) this.#idle.push(connection);
     for (const proceed of this.#patient.splice(0)) proceed();
   };
 
@@ -175,7 +187,7 @@ export class ConnectionPool implements ConnectionOwner {
   close(): void {
     this.#isClosed = true;
     clearInterval(this.#sweep);
-    for (const connection of [...this.#idle, ...this.#resting]) connection.socket.destroy();
+    for (const connection of [...this.#idle, ...this.#resting, ...this.#rested]) connection.socket.destroy();
   }
 
   destroy(): void {
