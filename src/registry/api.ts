@@ -86,6 +86,8 @@ interface Texts {
   readonly problems?: readonly ProblemCode[];
   /** Takes an Idempotency-Key. */
   readonly isIdempotent?: true;
+  /** Whose Idempotency-Key it is, from the parameters of the path, where that is not the token's. */
+  readonly idempotencyOwner?: (params: unknown) => string;
   /** Largest body, where that is more than the registry takes elsewhere. */
   readonly bodyBytesMax?: number;
   /** The answer goes on for as long as the client stays; its duration says nothing. */

@@ -1,6 +1,6 @@
 /**
  * Idempotency-Key on POST: a repeat of a request gives the first one's answer, without the secret,
- * and makes nothing twice. Keys of different tokens never meet.
+ * and makes nothing twice. Those of different owners never meet.
  */
 import { hash } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
@@ -12,7 +12,8 @@ import type { Store } from "./store.ts";
 const KEY = /^[!-~ ]{1,255}$/;
 
 export interface IdempotentRequest {
-  readonly tokenId: string;
+  /** Id of the token, or of the key that calls through a gate. */
+  readonly owner: string;
   readonly method: string;
   /** With its parameters filled in. */
   readonly path: string;
@@ -35,12 +36,12 @@ export class Idempotency {
     this.#clock = clock;
   }
 
-  async begin(given: string, { tokenId, method, path, body }: IdempotentRequest): Promise<Begun | Problem> {
+  async begin(given: string, { owner, method, path, body }: IdempotentRequest): Promise<Begun | Problem> {
     if (!KEY.test(given)) {
       const detail = "must be 1 to 255 visible ASCII characters";
       return new Problem("parameter_invalid", { errors: [{ pointer: "Idempotency-Key", detail }] });
     }
-    const key = hash("sha256", JSON.stringify([tokenId, given]));
+    const key = hash("sha256", JSON.stringify([owner, given]));
     const fingerprint = hash("sha256", JSON.stringify([method, path, body ?? null]));
     const found = await this.#store.beginIdempotent(key, fingerprint, this.#clock.now());
     if (found === undefined) return { kind: "first", slot: { key, fingerprint } };

@@ -17,7 +17,7 @@ import {
   type Owner,
   type RotationInput,
 } from "./key-input.ts";
-import { type AuditNote, KeyWriter, type KeyWriterParts, type Plan } from "./key-writer.ts";
+import { type AuditNote, type Confinement, KeyWriter, type KeyWriterParts, type Plan } from "./key-writer.ts";
 import { Problem } from "./problem.ts";
 import { mintLike, mintSecret } from "./secret-format.ts";
 import type { Actor, KeyWrite } from "./store.ts";
@@ -52,6 +52,11 @@ export class KeyService {
     this.#writer = new KeyWriter(parts);
   }
 
+  /** The same service for a caller who may do less. */
+  confinedBy(confinement: Confinement): KeyService {
+    return new KeyService({ ...this.#parts, confinement });
+  }
+
   async create(
     input: NewKeyInput,
     actor: Actor,
@@ -70,8 +75,8 @@ export class KeyService {
     const view = viewKey(record, nowMs);
     const replay = { ...view, secret: null, notice: SECRET_SHOWN };
     const audit = { action: "key.create", details: auditedFields(record) };
-    await this.#writer.add(record, actor, audit, nowMs, slot, replay);
-    return { view: { ...view, secret }, replay };
+    const refused = await this.#writer.add(record, actor, audit, nowMs, slot, replay);
+    return refused ?? { view: { ...view, secret }, replay };
   }
 
   patch(id: string, patch: KeyPatchInput, actor: Actor): Promise<ChangedKey | Problem> {
@@ -161,6 +166,8 @@ export class KeyService {
   async cancelRotation(id: string, actor: Actor): Promise<ChangedKey | Problem> {
     const rotating = await this.#parts.store.getKey(id);
     if (rotating === undefined) return new Problem("not_found");
+    const refused = this.#parts.confinement?.check(rotating, []);
+    if (refused !== undefined) return refused;
     const successorId = rotating.successor ?? "";
     const successor = await this.#parts.store.getKey(successorId);
     if (successor?.rotated_at !== undefined) {

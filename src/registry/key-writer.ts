@@ -14,6 +14,18 @@ export interface KeyWriterParts {
   readonly clock: Clock;
   /** A change was committed: the feed need not wait for the store's hint. */
   readonly onChange: () => void;
+  readonly confinement?: Confinement;
+}
+
+/** For callers who may not do everything. */
+export interface Confinement {
+  /**
+   * Asked in the moment of writing, about the key as it is then.
+   * @param before undefined when a key is made
+   */
+  readonly check: (before: KeyRecord | undefined, writes: readonly KeyWrite[]) => Problem | undefined;
+  /** Added to the details of audit rows. */
+  readonly note: Readonly<Record<string, unknown>>;
 }
 
 export type AuditNote = Pick<NewAuditEntry, "action" | "details">;
@@ -53,15 +65,14 @@ export class KeyWriter {
     nowMs: number,
     slot: IdempotencySlot | undefined,
     replay: object,
-  ): Promise<void> {
+  ): Promise<Problem | undefined> {
+    const { store, onChange, confinement } = this.#parts;
     const writes = [{ record, expected: "new", op: "upsert" }] as const;
-    await this.#parts.store.writeKeys(
-      writes,
-      [entryFor(record, actor, note)],
-      nowMs,
-      answerFor(slot, replay),
-    );
-    this.#parts.onChange();
+    const refused = confinement?.check(undefined, writes);
+    if (refused !== undefined) return refused;
+    await store.writeKeys(writes, [this.#entryFor(record, actor, note)], nowMs, answerFor(slot, replay));
+    onChange();
+    return undefined;
   }
 
   /** @param plan is asked again with the newer record when the key changed meanwhile */
@@ -71,17 +82,20 @@ export class KeyWriter {
     plan: (record: KeyRecord, nowMs: number) => Plan<T> | Problem,
     slot?: IdempotencySlot,
   ): Promise<Changed<T> | Problem> {
-    const { store, clock, onChange } = this.#parts;
+    const { store, clock, onChange, confinement } = this.#parts;
     for (let attempt = 1; ; attempt++) {
       const record = await store.getKey(id);
       if (record === undefined) return new Problem("not_found");
       const nowMs = clock.now();
       const planned = plan(record, nowMs);
+      // First: what must not be seen must not show by how it is refused.
+      const refused = confinement?.check(record, planned instanceof Problem ? [] : planned.writes);
+      if (refused !== undefined) return refused;
       if (planned instanceof Problem) return planned;
       const { writes, audit, result, replay } = planned;
       if (writes.length === 0) return { result, cursor: undefined };
       try {
-        const entries = [entryFor(record, actor, audit)];
+        const entries = [this.#entryFor(record, actor, audit)];
         const cursor = await store.writeKeys(writes, entries, nowMs, answerFor(slot, replay));
         onChange();
         return { result, cursor };
@@ -91,10 +105,11 @@ export class KeyWriter {
       }
     }
   }
-}
 
-function entryFor(record: KeyRecord, actor: Actor, { action, details }: AuditNote): NewAuditEntry {
-  return { actor, action, subject: record.id, organization: record.organization.id, details };
+  #entryFor(record: KeyRecord, actor: Actor, { action, details }: AuditNote): NewAuditEntry {
+    const note = { ...details, ...this.#parts.confinement?.note };
+    return { actor, action, subject: record.id, organization: record.organization.id, details: note };
+  }
 }
 
 function answerFor(

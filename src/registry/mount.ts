@@ -89,7 +89,7 @@ async function answer(
     return send(request, reply, await route.run({ ...call, slot: undefined }));
   }
   const begun = await idempotency.begin(String(given), {
-    tokenId: caller.token.id,
+    owner: route.idempotencyOwner?.(params.value) ?? caller.token.id,
     method: route.method,
     path: pathOf(request),
     body: request.body,
