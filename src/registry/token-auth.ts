@@ -67,10 +67,15 @@ export class TokenAuth {
     if (waitSeconds !== undefined) {
       return new Problem("too_many_attempts", { retryAfterSeconds: waitSeconds });
     }
-    const token = await this.#find(digest);
-    if (token === undefined || !isTokenValid(token, this.#clock.now())) return new Problem("token_invalid");
-    if (isCounted) this.#throttle.succeeded(address);
-    return token;
+    let isFailure = false;
+    try {
+      const token = await this.#find(digest);
+      isFailure = token === undefined || !isTokenValid(token, this.#clock.now());
+      return token === undefined || isFailure ? new Problem("token_invalid") : token;
+    } finally {
+      // A store that cannot answer has said nothing against the token.
+      if (isCounted && !isFailure) this.#throttle.succeeded(address);
+    }
   }
 
   #remembered(digest: Digest): TokenRecord | undefined {

@@ -89,6 +89,28 @@ test("a token that was good stays usable after an outage of the store, and while
   expect(await asBefore()).toBe(200);
 });
 
+test("what the store could not answer counts against nobody, also where a token was never seen", async () => {
+  let isAway = true;
+  const unlessAway = <T>(call: () => Promise<T>): Promise<T> =>
+    isAway ? Promise.reject(new Error("connection refused")) : call();
+  const wrap = (store: Store): Store =>
+    withCalls(store, () => ({
+      ping: () => unlessAway(() => store.ping()),
+      findToken: (digest) => unlessAway(() => store.findToken(digest)),
+    }));
+  await using registry = await startRegistry({ options: { failuresMax: 3 }, wrap });
+  for (let i = 0; i < 10; i++) {
+    expect((await registry.call("GET /v1/me", { role: "viewer" })).status).toBe(503);
+    expect((await registry.call("GET /v1/me", { token: unknown(i) })).status).toBe(503);
+  }
+  isAway = false;
+  expect((await registry.call("GET /v1/me", { role: "viewer" })).status).toBe(200);
+  const statuses: number[] = [];
+  for (let i = 0; i < 5; i++)
+    statuses.push((await registry.call("GET /v1/me", { token: unknown(i) })).status);
+  expect(statuses).toEqual([401, 401, 401, 429, 429]);
+});
+
 test("a token that has expired is a guess like any other", async () => {
   const clock = new ManualClock(Date.parse("2026-11-21T12:00:00Z"));
   const counts = { looks: 0 };
