@@ -4,6 +4,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { ask } from "../support/http-client.ts";
+import { waitFor } from "../support/wait-for.ts";
 import type { Cluster, ClusterGate, Key } from "./cluster.ts";
 import type { Ledger } from "./ledger.ts";
 
@@ -37,13 +38,15 @@ export class Traffic implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #resting = new Set<string>();
   #clients: Promise<void>[] = [];
-  #keys: readonly Key[] = [];
+  readonly #keys = new Map<string, readonly Key[]>();
   #violationCount = 0;
   /** The first few, in words. */
   readonly violations: string[] = [];
   readonly byStatus: Record<number, number> = {};
   readonly letIn: LetIn[] = [];
   #requests = 0;
+  #underWay = 0;
+  readonly #brokenOff = new Map<string, number>();
 
   constructor(cluster: Cluster, options: TrafficOptions) {
     this.#cluster = cluster;
@@ -70,18 +73,33 @@ export class Traffic implements AsyncDisposable {
     return this.#counts;
   }
 
-  /** Keys that the load uses from now on. */
-  use(keys: readonly Key[]): void {
-    this.#keys = keys;
+  /** Nobody asks any more what was sent with these. */
+  forget(ids: ReadonlySet<string>): void {
+    for (const id of ids) this.#counts.delete(id);
+  }
+
+  /** Keys that the load uses from now on, at these gates. */
+  use(keys: readonly Key[], gates = this.#cluster.gates): void {
+    for (const gate of gates) this.#keys.set(gate.name, keys);
     if (this.#clients.length > 0) return;
     this.#clients = this.#cluster.gates.flatMap((gate) =>
       Array.from({ length: this.#options.clientsPerGate }, (_, index) => this.#run(gate, index)),
     );
   }
 
-  /** No load at this gate until `resume`: nobody would know what became of a request. */
+  /** No load at this gate until `resume`, and whatever is under way may break off. */
   pause(gate: ClusterGate): void {
     this.#resting.add(gate.name);
+  }
+
+  /** Requests that got no answer, because the gate was being killed. */
+  brokenOff(gate: ClusterGate): number {
+    return this.#brokenOff.get(gate.name) ?? 0;
+  }
+
+  /** Resolves when no request is under way. */
+  async idle(): Promise<void> {
+    await waitFor("the requests under way", () => this.#underWay === 0, { deadlineMs: 30_000 });
   }
 
   resume(gate: ClusterGate): void {
@@ -98,12 +116,16 @@ export class Traffic implements AsyncDisposable {
     const startedMs = performance.now();
     const { ledger } = this.#options;
     let status: number;
+    this.#underWay++;
     try {
       const path = method === "GET" ? "/v1/memories" : "/v1/memories/1";
       ({ status } = await ask(`${gate.process.url}${path}`, { method, key: key.secret, agent: gate.agent }));
     } catch (error) {
       if (!this.#resting.has(gate.name)) this.#violated(`${gate.name} broke off: ${String(error)}`);
+      this.#brokenOff.set(gate.name, this.brokenOff(gate) + 1);
       return undefined;
+    } finally {
+      this.#underWay--;
     }
     const endedMs = performance.now();
     this.#requests++;
@@ -141,7 +163,8 @@ export class Traffic implements AsyncDisposable {
 
   async #run(gate: ClusterGate, index: number): Promise<void> {
     for (let turn = index; !this.#stop.signal.aborted; turn++) {
-      const key = this.#keys[turn % this.#keys.length];
+      const keys = this.#keys.get(gate.name) ?? [];
+      const key = keys[turn % keys.length];
       if (key !== undefined && !this.#resting.has(gate.name)) await this.ask(gate, key);
       await delay(this.#options.paceMs);
     }
