@@ -28,11 +28,10 @@ import {
   mintSecret,
   tellSecret,
 } from "./keys-mint.ts";
-import { keyForPrograms } from "./keys-output.ts";
+import { keyForPrograms, shownKey } from "./keys-output.ts";
 
-const createOptions = {
-  ...commonOptions,
-  ...formatOptions,
+/** What a new key may be, wherever it is kept. */
+export const detailOptions = {
   ...expiryOptions,
   name: { type: "string" },
   organization: { type: "string" },
@@ -45,6 +44,8 @@ const createOptions = {
   folders: { type: "string", multiple: true },
   "not-before": { type: "string" },
 } as const;
+
+const createOptions = { ...commonOptions, ...formatOptions, ...detailOptions } as const;
 
 export async function create(args: readonly string[], io: CommandIo, world: KeysWorld): Promise<number> {
   const { values } = parseArgs({ args: [...args], options: createOptions });
@@ -68,8 +69,9 @@ export async function create(args: readonly string[], io: CommandIo, world: Keys
   const secret = mintSecret(format, environment, place, world.random);
   const record = createKey(details, { secret, nowMs, random: world.random });
   await editFile(place, io, world, () => ({ value: undefined, added: [record] }), { create: true });
-  if (values.json) writeJson(io, { secret, key: keyForPrograms(record, nowMs) });
-  else tellSecret(io, place, secret, record, nowMs);
+  const shown = shownKey(record, nowMs);
+  if (values.json) writeJson(io, { secret, key: keyForPrograms(shown) });
+  else tellSecret(io, place.shown, secret, shown);
   return EXIT_OK;
 }
 
@@ -100,10 +102,11 @@ export async function rotate(args: readonly string[], io: CommandIo, world: Keys
     const successor = expires_at === undefined ? rotation.successor : { ...rotation.successor, expires_at };
     return { value: { secret, old: rotation.old, successor }, changed: [rotation.old], added: [successor] };
   });
+  const [shown, replaced] = [shownKey(successor, nowMs), shownKey(old, nowMs)];
   if (values.json) {
-    writeJson(io, { secret, key: keyForPrograms(successor, nowMs), replaced: keyForPrograms(old, nowMs) });
+    writeJson(io, { secret, key: keyForPrograms(shown), replaced: keyForPrograms(replaced) });
   } else {
-    tellSecret(io, place, secret, successor, nowMs);
+    tellSecret(io, place.shown, secret, shown);
     io.stderr.write(`${old.id}, which it replaces, works until ${old.expires_at}.\n`);
   }
   return EXIT_OK;
@@ -130,7 +133,7 @@ export async function revoke(args: readonly string[], io: CommandIo, world: Keys
     const after = revokeKey(before, nowMs);
     return { value: { before, after }, changed: before === after ? [] : [after] };
   });
-  if (values.json) writeJson(io, { key: keyForPrograms(after, nowMs) });
+  if (values.json) writeJson(io, { key: keyForPrograms(shownKey(after, nowMs)) });
   else if (before === after) io.stdout.write(`${id} was revoked already, at ${after.revoked_at}.\n`);
   else io.stdout.write(`Revoked ${id}. A running gate refuses it once it has read ${place.shown} again.\n`);
   return EXIT_OK;
@@ -154,7 +157,7 @@ async function editFile<T>(
 }
 
 /** `org_acme:Acme Corp` names both; with a name of its own the whole text is the id. */
-function owner(written: string, name: string | undefined): { id: string; name?: string } {
+export function owner(written: string, name: string | undefined): { id: string; name?: string } {
   if (name !== undefined) return { id: written, name };
   const colon = written.indexOf(":");
   if (colon === -1) return { id: written };
@@ -162,7 +165,7 @@ function owner(written: string, name: string | undefined): { id: string; name?: 
 }
 
 /** `--scopes read,write` and `--scopes read --scopes write` are the same. */
-function splitList(written: readonly string[]): string[] {
+export function splitList(written: readonly string[]): string[] {
   const items = written.flatMap((list) => list.split(",")).map((item) => item.trim());
   return [...new Set(items.filter((item) => item !== ""))];
 }

@@ -85,7 +85,9 @@ export function findKeys(
   const settings = readSettings(folder, values.config, io);
   const file = given ?? settings?.file;
   if (file === undefined) {
-    throw usageError("say where the keys are: --file keys.yaml, or --config keyward.yaml with keys.file");
+    throw usageError(
+      "say where the keys are: --registry URL, --file keys.yaml, or --config keyward.yaml with keys.file",
+    );
   }
   const isOurs = values.config !== undefined || settings?.file === file;
   return { file, shown: values.file ?? file, format: isOurs ? settings?.format : undefined };

@@ -5,7 +5,7 @@ import { formatInstant, type KeyDetails } from "../keys/life-cycle.ts";
 import { type KeyRecord, keyRecordSchema } from "../keys/record.ts";
 import type { CommandIo } from "./command.ts";
 import { durationOption, instantOption, type KeysPlace, usageError } from "./keys-command.ts";
-import { keyFacts } from "./keys-output.ts";
+import { keyFacts, type ShownKey } from "./keys-output.ts";
 import { usesColour } from "./table.ts";
 
 /** Options about the looks of a new key. */
@@ -22,11 +22,13 @@ export interface FormatValues {
 export const expiryOptions = {
   "expires-at": { type: "string" },
   "expires-in": { type: "string" },
+  "expires-in-days": { type: "string" },
 } as const;
 
-interface ExpiryValues {
+export interface ExpiryValues {
   readonly "expires-at"?: string | undefined;
   readonly "expires-in"?: string | undefined;
+  readonly "expires-in-days"?: string | undefined;
 }
 
 /** The gate's own format; where none is at hand, one of the call's prefix and environment. */
@@ -77,11 +79,24 @@ export function mintSecret(
   return secret;
 }
 
+const DAY_MS = 86_400_000;
+
+/** @throws CommandError when it is no number of days that counts */
+function daysOption(text: string): number {
+  if (/^[1-9]\d{0,4}$/.test(text) && Number(text) <= DAYS_MAX) return Number(text);
+  throw usageError(`--expires-in-days must be a number from 1 to ${DAYS_MAX}`);
+}
+
+/** A hundred years. */
+const DAYS_MAX = 36_500;
+
 /** The end of a key's life as the call wants it; undefined when it says nothing. */
 export function expiryOption(values: ExpiryValues, nowMs: number): string | undefined {
-  const { "expires-at": at, "expires-in": within } = values;
-  if (at !== undefined && within !== undefined)
-    throw usageError("give --expires-at or --expires-in, not both");
+  const { "expires-at": at, "expires-in": within, "expires-in-days": days } = values;
+  if ([at, within, days].filter((given) => given !== undefined).length > 1) {
+    throw usageError("give one of --expires-at, --expires-in and --expires-in-days");
+  }
+  if (days !== undefined) return formatInstant(nowMs + daysOption(days) * DAY_MS);
   if (within !== undefined) return formatInstant(nowMs + durationOption("--expires-in", within, 1000));
   if (at === undefined) return undefined;
   const instant = instantOption("--expires-at", at);
@@ -110,14 +125,8 @@ export function checkDetails(details: KeyDetails): KeyDetails {
 }
 
 /** The secret alone on standard output, so that `KEY=$(keyward keys create …)` holds nothing else. */
-export function tellSecret(
-  io: CommandIo,
-  place: KeysPlace,
-  secret: string,
-  record: KeyRecord,
-  nowMs: number,
-): void {
-  const facts = keyFacts(record, nowMs, usesColour(io), "  ");
-  io.stderr.write(`Made ${record.id} in ${place.shown}:\n${facts}Its secret, shown only this once:\n`);
+export function tellSecret(io: CommandIo, where: string, secret: string, key: ShownKey): void {
+  const facts = keyFacts(key, usesColour(io), "  ");
+  io.stderr.write(`Made ${key.id} in ${where}:\n${facts}Its secret, shown only this once:\n`);
   io.stdout.write(`${secret}\n`);
 }

@@ -11,17 +11,42 @@ const STATUS_STYLES: Readonly<Record<KeyStatus, Style>> = {
   revoked: "red",
 };
 
+/** A key and where it stands, by this machine's clock or the registry's. */
+export interface ShownKey extends Omit<KeyRecord, "digest"> {
+  readonly status: KeyStatus;
+  /** Its first digits only. */
+  readonly digest_start?: string;
+  readonly last_used_at?: string | undefined;
+}
+
+/** A key of a file. */
+export function shownKey(record: KeyRecord, nowMs: number): ShownKey {
+  const { digest, ...shown } = record;
+  const digest_start = digest.slice(0, "sha256:".length + 8);
+  return { ...shown, status: statusOf(record, nowMs), digest_start };
+}
+
 /** The key for programs: the fields of the key file and where it stands. */
-export function keyForPrograms(record: KeyRecord, nowMs: number): object {
-  const { digest: _, ...shown } = record;
-  return { ...shown, status: statusOf(record, nowMs) };
+export function keyForPrograms(key: ShownKey): object {
+  const { digest_start: _, ...shown } = key;
+  return shown;
 }
 
 /** One key a line. */
-export function keyTable(records: readonly KeyRecord[], nowMs: number, isColoured: boolean): string {
-  const titles = ["ID", "STATUS", "ORGANIZATION", "PROJECT", "ENVIRONMENT", "SCOPES", "EXPIRES", "NAME"];
-  const rows = records.map((record): Row => {
-    const status = statusOf(record, nowMs);
+export function keyTable(keys: readonly ShownKey[], isColoured: boolean): string {
+  const titles = [
+    "ID",
+    "STATUS",
+    "ORGANIZATION",
+    "PROJECT",
+    "ENVIRONMENT",
+    "SCOPES",
+    "EXPIRES",
+    "LAST USED",
+    "NAME",
+  ];
+  const rows = keys.map((record): Row => {
+    const { status } = record;
     return [
       { text: record.id, style: isUsable(status) ? "bold" : "dim" },
       { text: status, style: STATUS_STYLES[status] },
@@ -30,6 +55,7 @@ export function keyTable(records: readonly KeyRecord[], nowMs: number, isColoure
       record.environment ?? "",
       shorten(record.scopes.join(" "), SCOPES_WIDTH_MAX),
       record.expires_at ?? "",
+      record.last_used_at ?? "",
       record.name ?? "",
     ];
   });
@@ -37,15 +63,15 @@ export function keyTable(records: readonly KeyRecord[], nowMs: number, isColoure
 }
 
 /** Everything about one key, a fact a line. */
-export function keyFacts(record: KeyRecord, nowMs: number, isColoured: boolean, indent = ""): string {
-  const status = statusOf(record, nowMs);
+export function keyFacts(record: ShownKey, isColoured: boolean, indent = ""): string {
+  const { status, digest_start: digestStart } = record;
   const { environment, environment_name: environmentName } = record;
   const facts: (readonly [name: string, value: string | undefined, style?: Style])[] = [
     ["id", record.id, "bold"],
     ["status", status, STATUS_STYLES[status]],
     ["name", record.name],
     ["starts with", record.start],
-    ["digest", `${record.digest.slice(0, "sha256:".length + 8)}…`],
+    ["digest", digestStart === undefined ? undefined : `${digestStart}…`],
     ["organization", named(record.organization)],
     ["project", record.project === undefined ? undefined : named(record.project)],
     [
@@ -60,6 +86,7 @@ export function keyFacts(record: KeyRecord, nowMs: number, isColoured: boolean, 
     ["rotated", record.rotated_at],
     ["successor", record.successor],
     ["revoked", record.revoked_at],
+    ["last used", record.last_used_at],
   ];
   const rows = facts.flatMap(([name, text, style]): Row[] =>
     text === undefined

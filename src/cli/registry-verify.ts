@@ -1,11 +1,10 @@
 /** `keyward registry verify`: does a server keep the promises of the key registry protocol? */
-import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { systemClock } from "../base/clock.ts";
-import { readTextFile } from "../document/text-file.ts";
 import { type CheckResult, checkRegistry } from "../registry/conformance/run.ts";
 import { type CommandIo, EXIT_FAILURE, EXIT_OK } from "./command.ts";
 import { usageError, writeJson } from "./keys-command.ts";
+import { readToken } from "./registry-access.ts";
 import { formatTitledTable, type Style, usesColour } from "./table.ts";
 
 const OPTIONS = {
@@ -17,7 +16,6 @@ const OPTIONS = {
 } as const;
 
 const STYLES: Readonly<Record<CheckResult["outcome"], Style>> = { pass: "green", fail: "red", skip: "dim" };
-const TOKEN_BYTES_MAX = 4096;
 
 export async function verify(args: readonly string[], io: CommandIo): Promise<number> {
   const { values } = parseArgs({ args: [...args], options: OPTIONS });
@@ -49,17 +47,4 @@ function tell(results: readonly CheckResult[], failures: number, io: CommandIo):
   const skipped = results.filter(({ outcome }) => outcome === "skip").length;
   const passed = results.length - failures - skipped;
   io.stdout.write(`${passed} passed, ${failures} failed, ${skipped} not offered or left out\n`);
-}
-
-function readToken(
-  values: { readonly token?: string | undefined; readonly "token-file"?: string | undefined },
-  io: CommandIo,
-): string | undefined {
-  const file = values["token-file"];
-  if (values.token !== undefined && file !== undefined)
-    throw usageError("give --token or --token-file, not both");
-  if (file === undefined) return values.token ?? io.env["KEYWARD_REGISTRY_TOKEN"];
-  const content = readTextFile(resolve(io.cwd ?? ".", file), TOKEN_BYTES_MAX);
-  if (!content.ok) throw usageError(`--token-file ${file} ${content.problem}`);
-  return content.text.trim();
 }
