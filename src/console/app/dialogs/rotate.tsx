@@ -1,0 +1,83 @@
+/** Rotating a key: a successor now, and how long the old one lives on. */
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { rotateKey } from "../api/calls.ts";
+import { messageOf } from "../api/failure.ts";
+import { newIdempotencyKey } from "../api/http.ts";
+import type { Key } from "../api/shapes.ts";
+import { ChoiceRow } from "../parts/choice-row.tsx";
+import { Dialog } from "../parts/dialog.tsx";
+import { Notice } from "../parts/notice.tsx";
+import { keyText } from "../parts/owner.tsx";
+import { Time } from "../parts/time.tsx";
+import { begin, endWork } from "../state/work.ts";
+import { useAttempt } from "./attempt.ts";
+
+const OVERLAPS = [
+  { value: "0s", text: "Not at all" },
+  { value: "15m", text: "15 minutes" },
+  { value: "1h", text: "1 hour" },
+  { value: "6h", text: "6 hours" },
+  { value: "24h", text: "24 hours" },
+  { value: "7d", text: "7 days" },
+] as const;
+
+export function RotateDialog({ subject }: { readonly subject: Key }): JSX.Element {
+  const [overlap, setOverlap] = useState("24h");
+  const [intent, setIntent] = useState(newIdempotencyKey);
+  const { isBusy, failure, run } = useAttempt();
+  const close = (): void => endWork({ hasChanged: failure !== undefined });
+  const rotate = async (): Promise<void> => {
+    const made = await run(() => rotateKey(subject.id, overlap, intent));
+    if (made === undefined) return;
+    begin({ kind: "secret", made, ...(overlap !== "0s" && { replaces: made.previous }) });
+  };
+  return (
+    <Dialog title={`Rotate ${keyText(subject)}`} onClose={close}>
+      <form
+        class="stack"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (!isBusy) void rotate();
+        }}
+      >
+        <p>
+          A new key is made now, with the same owner and scopes. You see its secret once. The current key was
+          last used{" "}
+          <b>
+            <Time at={subject.last_used_at} none="never" />
+          </b>
+          .
+        </p>
+        <ChoiceRow
+          label="The current key keeps working for"
+          hasLabel
+          value={overlap}
+          choices={OVERLAPS}
+          onChange={(value) => {
+            setOverlap(value);
+            setIntent(newIdempotencyKey());
+          }}
+        />
+        {overlap === "0s" && (
+          <Notice tone="warn">
+            Clients that have the current key are refused within seconds. Choose this when it has leaked.
+          </Notice>
+        )}
+        {failure !== undefined && (
+          <Notice tone="bad" isAlert>
+            {messageOf(failure)}
+          </Notice>
+        )}
+        <div class="dialog-foot">
+          <button type="button" class="button" onClick={close}>
+            Cancel
+          </button>
+          <button type="submit" class="button primary" disabled={isBusy}>
+            {isBusy ? "Rotating…" : "Rotate key"}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,131 @@
+/** Rows of the audit log: when, who, what, to what. */
+import type { JSX } from "preact";
+import type { AuditEntry } from "../api/shapes.ts";
+import { Empty } from "../parts/notice.tsx";
+import { Time } from "../parts/time.tsx";
+import { hrefOf } from "../state/route.ts";
+
+interface AuditTableProps {
+  readonly entries: readonly AuditEntry[];
+  readonly label: string;
+  /** Then what it was done to needs no column. */
+  readonly isOfOneKey?: boolean;
+}
+
+const ACTIONS: Readonly<Record<string, string>> = {
+  "key.create": "Created the key",
+  "key.update": "Changed the key",
+  "key.rotate": "Rotated the key",
+  "key.revoke": "Revoked the key",
+  "key.rotation_finish": "Finished the rotation",
+  "key.rotation_cancel": "Cancelled the rotation",
+  "organization.create": "Created the organization",
+  "organization.update": "Renamed the organization",
+  "project.create": "Created the project",
+  "project.update": "Renamed the project",
+  "token.create": "Created the token",
+  "token.revoke": "Revoked the token",
+};
+
+export const actionChoices: readonly (readonly [string, string])[] = Object.entries(ACTIONS);
+
+export function AuditTable({ entries, label, isOfOneKey = false }: AuditTableProps): JSX.Element {
+  if (entries.length === 0) return <Empty title="Nothing is recorded here" />;
+  return (
+    <table class="table audit">
+      <caption class="unseen">{label}</caption>
+      <thead>
+        <tr>
+          <th scope="col">When</th>
+          <th scope="col">What</th>
+          {!isOfOneKey && <th scope="col">To what</th>}
+          <th scope="col" class="from-small">
+            By whom
+          </th>
+          <th scope="col" class="from-small">
+            Details
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {entries.map((entry) => (
+          <tr key={entry.id}>
+            <td class="when">
+              <Time at={entry.at} />
+            </td>
+            <th scope="row">
+              <span title={entry.action}>{ACTIONS[entry.action] ?? entry.action}</span>
+              <span class="under until-small">
+                <Actor entry={entry} />
+              </span>
+            </th>
+            {!isOfOneKey && (
+              <td>
+                <Subject entry={entry} />
+              </td>
+            )}
+            <td class="from-small">
+              <Actor entry={entry} />
+            </td>
+            <td class="from-small">
+              <Details entry={entry} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Actor({ entry: { actor } }: { readonly entry: AuditEntry }): JSX.Element {
+  return (
+    <>
+      {actor.kind === "cli" ? "Command line" : <span class="mono">{actor.id}</span>}
+      <span class="under">
+        {[actor.via === "console" && "in the console", actor.address].filter(Boolean).join(", ")}
+      </span>
+    </>
+  );
+}
+
+function Subject({ entry: { action, subject, details } }: { readonly entry: AuditEntry }): JSX.Element {
+  const name = typeof details["name"] === "string" ? details["name"] : undefined;
+  return (
+    <>
+      {action.startsWith("key.") ? (
+        <a class="mono" href={hrefOf(["keys", subject])}>
+          {subject}
+        </a>
+      ) : (
+        <span class="mono">{subject}</span>
+      )}
+      {name !== undefined && <span class="under">{name}</span>}
+    </>
+  );
+}
+
+function Details({ entry: { details } }: { readonly entry: AuditEntry }): JSX.Element {
+  const given = Object.entries(details).filter(([name, value]) => value !== null && name !== "name");
+  if (given.length === 0) return <span class="quiet">–</span>;
+  return (
+    <dl class="details">
+      {given.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name.replaceAll("_", " ")}</dt>
+          <dd>{detailText(value)}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function detailText(value: unknown): string {
+  if (typeof value === "string" || typeof value === "number") return String(value);
+  if (Array.isArray(value)) return value.map(detailText).join(", ");
+  if (value === null) return "none";
+  if (typeof value !== "object") return JSON.stringify(value);
+  if ("from" in value && "to" in value) return `${detailText(value.from)} → ${detailText(value.to)}`;
+  if ("name" in value && typeof value.name === "string") return value.name;
+  if ("id" in value) return detailText(value.id);
+  return JSON.stringify(value);
+}

@@ -1,0 +1,128 @@
+/** All keys: found, filtered, a page at a time, with what each did in the last day. */
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { listKeys } from "../api/calls.ts";
+import type { Key, Session } from "../api/shapes.ts";
+import { Icon } from "../parts/icon.tsx";
+import { Empty, FailureNotice, Waiting } from "../parts/notice.tsx";
+import { PageHead } from "../parts/page-head.tsx";
+import { Pager } from "../parts/pager.tsx";
+import { announce } from "../state/announcer.ts";
+import { type Loaded, useLoaded } from "../state/loaded.ts";
+import { useObservable } from "../state/observable.ts";
+import { goTo, hrefOf } from "../state/route.ts";
+import { mayChangeKeys } from "../state/session.ts";
+import { begin, changes } from "../state/work.ts";
+import { useDayOf } from "./key-day.ts";
+import { KeyFilters } from "./key-filters.tsx";
+import { KeyTable } from "./key-table.tsx";
+
+type Query = Readonly<Record<string, string>>;
+
+const FILTERS = ["search", "organization", "project", "environment", "status"] as const;
+
+export function KeysPage({
+  session,
+  query,
+}: {
+  readonly session: Session;
+  readonly query: Query;
+}): JSX.Element {
+  const changed = useObservable(changes);
+  const asked = Object.fromEntries([...FILTERS, "cursor"].map((name) => [name, query[name]]));
+  const what = `keys ${JSON.stringify(asked)} ${changed}`;
+  const keys = useLoaded(what, async (how) => {
+    const page = await listKeys(asked, how);
+    announce(page.items.length === 0 ? "No keys" : `${page.items.length} keys`);
+    return page;
+  });
+  const usage = useDayOf(keys.data?.items ?? []);
+  const mayCreate = mayChangeKeys(session.role);
+  const isFiltered = FILTERS.some((name) => query[name] !== undefined);
+  return (
+    <>
+      <PageHead title="Keys">{mayCreate && <CreateButton />}</PageHead>
+      <KeyFilters session={session} query={query} seen={keys.data?.items ?? []} />
+      <FailureNotice failure={keys.failure} onRetry={keys.reload} />
+      {keys.data === undefined && keys.isLoading && <Waiting lines={8} />}
+      {keys.data !== undefined && keys.data.items.length > 0 && (
+        <KeyTable keys={keys.data.items} usage={usage.data} isStale={keys.isLoading} />
+      )}
+      {keys.data?.items.length === 0 && (isFiltered ? <NothingFound /> : <NoKeys mayCreate={mayCreate} />)}
+      <KeyPager keys={keys} query={query} />
+    </>
+  );
+}
+
+function CreateButton(): JSX.Element {
+  return (
+    <button type="button" class="button primary" onClick={() => begin({ kind: "create" })}>
+      <Icon name="plus" /> Create key
+    </button>
+  );
+}
+
+function NoKeys({ mayCreate }: { readonly mayCreate: boolean }): JSX.Element {
+  return (
+    <Empty title="No keys yet">
+      <p>A key lets one client through the gates, with the scopes that you give it.</p>
+      {mayCreate && <CreateButton />}
+    </Empty>
+  );
+}
+
+function NothingFound(): JSX.Element {
+  return (
+    <Empty title="No key fits">
+      <p>Search looks at names and at the start of the secret.</p>
+      <a class="button" href={hrefOf(["keys"])}>
+        Clear all filters
+      </a>
+    </Empty>
+  );
+}
+
+/** Back is possible as far as this page came forth. */
+function KeyPager({
+  keys,
+  query,
+}: {
+  readonly keys: Loaded<{ readonly next: string | null; readonly items: readonly Key[] }>;
+  readonly query: Query;
+}): JSX.Element | null {
+  const [trail, setTrail] = useState<readonly string[]>([]);
+  const { cursor, ...filters } = query;
+  if (keys.data === undefined) return null;
+  const { next, items } = keys.data;
+  const show = (to: string | undefined): void => {
+    goTo(["keys"], { ...filters, cursor: to });
+    scrollTo({ top: 0 });
+  };
+  const hasBack = cursor !== undefined && trail.at(-1) === cursor;
+  return (
+    <Pager
+      label="Pages of keys"
+      isFirst={cursor === undefined}
+      hasNext={next !== null}
+      onFirst={() => {
+        setTrail([]);
+        show(undefined);
+      }}
+      onBack={
+        hasBack
+          ? () => {
+              setTrail(trail.slice(0, -1));
+              show(trail.at(-2));
+            }
+          : undefined
+      }
+      onNext={() => {
+        if (next === null) return;
+        setTrail(cursor === undefined ? [next] : hasBack ? [...trail, next] : [next]);
+        show(next);
+      }}
+    >
+      {items.length === 0 ? "" : `${items.length} keys on this page, newest first`}
+    </Pager>
+  );
+}
