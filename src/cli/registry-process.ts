@@ -18,7 +18,7 @@ import { openStore } from "../registry/open-store.ts";
 import { liveGates } from "../registry/propagation.ts";
 import { RegistryServer } from "../registry/server.ts";
 import type { Store } from "../registry/store.ts";
-import { registryOptions, silenceMaxMs } from "./registry-options.ts";
+import { consoleOptions, registryOptions, silenceMaxMs } from "./registry-options.ts";
 import { urlOf } from "./running-gate.ts";
 import { version } from "./version.ts";
 
@@ -86,11 +86,13 @@ export class RunningRegistry {
         liveGates: () => liveGates(store, clock.now()),
       },
     });
+    const console = consoleOptions(config);
     this.#server = new RegistryServer({
       store,
       clock,
       random: systemRandom,
       options: registryOptions(config),
+      ...(console !== undefined && { console }),
       onAnswered: (request) => {
         metrics.answered(request);
         access?.answered(request);

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { keyFormat } from "./key-section.ts";
 import { log } from "./operation-section.ts";
-import { duration, evenIfFaulty, filePath, integer, line, network, size } from "./option.ts";
+import { duration, evenIfFaulty, filePath, flag, integer, line, network, size } from "./option.ts";
 
 /** What a token must have at least: a shorter one could be guessed. */
 const TOKEN_LENGTH_MIN = 20;
@@ -94,6 +94,24 @@ const gates = z
   .describe("How gates follow.")
   .prefault({});
 
+const consolePages = z
+  .strictObject({
+    enabled: flag("Serve the console under /console, on the port of listen.").default(true),
+    insecure_cookie: flag(
+      "Let the session's cookie go over plain HTTP, where browsers do not reach the console by https:// or as localhost.",
+    ).default(false),
+    gate_url: line(2048, "Where clients reach the gate; the console shows it in lines to paste.")
+      .refine(isHttpUrl, "must be an http:// or https:// URL without user, query and fragment")
+      .optional(),
+  })
+  .describe("Where people manage keys in a browser.")
+  .prefault({});
+
+function isHttpUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) && !/[?#@]/.test(text);
+}
+
 const sections = z
   .strictObject({
     listen: place(8090, "Where gates, administrators and the console connect."),
@@ -112,6 +130,7 @@ const sections = z
     limits,
     retention,
     gates,
+    console: consolePages,
     trusted_proxies: z
       .array(network("A proxy."))
       .max(256)

@@ -19,6 +19,7 @@ const auditSchema = z
       kind: z.enum(["token", "cli", "key"]),
       id: z.string(),
       address: z.string().optional(),
+      via: z.literal("console").optional().describe("Present when it was done in the console."),
     }),
     action: z.string(),
     subject: z.string().describe("Id of what it was done to."),
@@ -44,6 +45,10 @@ const gateSchema = z
     seen_at: instantSchema,
   })
   .meta({ id: "Gate", description: "A gate, as it last described itself." });
+
+const headSchema = z
+  .strictObject({ epoch: z.string(), rev: z.int() })
+  .describe("Where the registry stands: what a gate has applied that is not behind.");
 
 export interface AuditRouteParts {
   readonly store: Store;
@@ -86,7 +91,7 @@ export function auditRoutes({ store, clock, pageMax }: AuditRouteParts): readonl
     answers: {
       200: {
         description: "All that were heard of lately.",
-        schema: z.strictObject({ items: z.array(gateSchema) }).meta({ id: "GateList" }),
+        schema: z.strictObject({ head: headSchema, items: z.array(gateSchema) }).meta({ id: "GateList" }),
       },
     },
     async run() {
@@ -99,17 +104,17 @@ export function auditRoutes({ store, clock, pageMax }: AuditRouteParts): readonl
           ...(behind !== undefined && { behind }),
         };
       });
-      return { status: 200, json: { items } };
+      return { status: 200, json: { head: { epoch: now.epoch, rev: now.rev }, items } };
     },
   });
   return [audit, gates];
 }
 
 function viewEntry({ actor, organization, ...entry }: AuditEntry): z.output<typeof auditSchema> {
-  const { kind, id, address } = actor;
+  const { kind, id, address, via } = actor;
   return {
     ...entry,
-    actor: { kind, id, ...(address !== undefined && { address }) },
+    actor: { kind, id, ...(address !== undefined && { address }), ...(via !== undefined && { via }) },
     ...(organization !== undefined && { organization }),
     details: { ...entry.details },
   };

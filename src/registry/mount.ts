@@ -7,11 +7,17 @@ import type { Caller, JsonAnswer, Outcome, RequiredRole, Route } from "./api.ts"
 import type { Idempotency } from "./idempotency.ts";
 import { Problem, PROBLEM_TYPE } from "./problem.ts";
 import type { TokenRole } from "./store.ts";
-import type { TokenAuth } from "./token-auth.ts";
 import { checkBody, checkParameters } from "./validation.ts";
 
+/** How the callers of a route are known, and where that holds. */
+export interface Door {
+  /** Before the path of each route; empty for the API itself. */
+  readonly prefix: string;
+  identify(request: FastifyRequest): Promise<Caller | Problem>;
+}
+
 export interface MountParts {
-  readonly auth: TokenAuth;
+  readonly door: Door;
   readonly idempotency: Idempotency;
   readonly bodyBytesMax: number;
   readonly onFault: (message: string, error: unknown) => void;
@@ -31,14 +37,15 @@ const RANKS: Readonly<Record<Exclude<TokenRole, "gate">, number>> = { viewer: 1,
 const CHALLENGE = 'Bearer realm="keyward registry"';
 
 export function mountRoute(app: FastifyInstance, route: Route, parts: MountParts): void {
+  const path = parts.door.prefix + route.path;
   app.route({
     method: route.method,
-    url: route.path.replaceAll(/\{(\w+)\}/g, ":$1"),
-    config: { path: route.path, isEndless: route.isEndless === true },
+    url: path.replaceAll(/\{(\w+)\}/g, ":$1"),
+    config: { path, isEndless: route.isEndless === true },
     bodyLimit: Math.max(parts.bodyBytesMax, route.bodyBytesMax ?? 0),
     // Before the body is read: nobody unknown makes the server read a megabyte.
     onRequest: async (request, reply) => {
-      const caller = await identify(route, request, parts.auth);
+      const caller = await identify(route, request, parts.door);
       if (caller instanceof Problem) return sendProblem(request, reply, caller);
       callers.set(request, caller);
     },
@@ -52,8 +59,8 @@ export function mountRoute(app: FastifyInstance, route: Route, parts: MountParts
 
 const callers = new WeakMap<FastifyRequest, Caller>();
 
-async function identify(route: Route, request: FastifyRequest, auth: TokenAuth): Promise<Caller | Problem> {
-  const caller = await auth.identify(request.headers.authorization, request.ip);
+async function identify(route: Route, request: FastifyRequest, door: Door): Promise<Caller | Problem> {
+  const caller = await door.identify(request);
   if (caller instanceof Problem) return caller;
   request.callerId = caller.token.id;
   return mayCall(caller.token.role, route.role) ? caller : new Problem("role_missing");

@@ -20,6 +20,8 @@ export const problemKinds = {
   range_too_large: kind(400, "Bad request", "The time range holds too many steps; narrow it."),
   // One code, one text: a caller must not learn whether a token was ever known.
   token_invalid: kind(401, "Unauthorized", "A valid token is required."),
+  session_invalid: kind(401, "Unauthorized", "Nobody is signed in, or the session has ended. Sign in again."),
+  cross_site: kind(403, "Forbidden", "This call is open to the console's own page only."),
   role_missing: kind(403, "Forbidden", "The token's role does not allow this call."),
   not_found: kind(404, "Not found", "There is no such thing."),
   method_not_allowed: kind(405, "Method not allowed", "This path does not know the method."),
@@ -53,6 +55,11 @@ export const problemKinds = {
   ),
   internal_error: kind(500, "Internal error", "The registry failed to handle the request."),
   busy: kind(503, "Service unavailable", "The registry is at its limit for this call. Try again."),
+  console_unavailable: kind(
+    503,
+    "Service unavailable",
+    "The console's files cannot be had. The registry's log says why.",
+  ),
   storage_unavailable: kind(503, "Service unavailable", "The registry cannot reach its storage. Try again."),
   stopping: kind(503, "Service unavailable", "The registry is stopping. Try again."),
 } as const satisfies Record<string, ProblemKind>;

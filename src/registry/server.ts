@@ -10,10 +10,12 @@ import type { RandomBytes } from "../base/random.ts";
 import type { KeyFormatOptions } from "../keys/format.ts";
 import type { Cursor } from "../keys/wire.ts";
 import { ChangeFeed } from "./change-feed.ts";
+import { type ConsoleOptions, mountConsole } from "./console/console.ts";
 import { type GateApiOptions, type GateApiParts, Places } from "./gate-part.ts";
 import { type AnsweredRequest, createHttpServer } from "./http-server.ts";
 import { Idempotency } from "./idempotency.ts";
 import { KeyService } from "./key-service.ts";
+import type { Door } from "./mount.ts";
 import { Propagation } from "./propagation.ts";
 import { atRoot, gateRoutes, managementDocument, managementRoutes, protocolDocument } from "./routes.ts";
 import type { Store } from "./store.ts";
@@ -39,6 +41,8 @@ export interface RegistryParts {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly options: RegistryOptions;
+  /** None is served without it. */
+  readonly console?: ConsoleOptions;
   readonly onAnswered: (request: AnsweredRequest) => void;
   readonly onUsage: (isNew: boolean) => void;
   /** Something went wrong that no client can mend. */
@@ -65,15 +69,7 @@ export class RegistryServer {
 
   constructor(parts: RegistryParts) {
     const { store, clock, random, options, onAnswered, onFault } = parts;
-    const feed = new ChangeFeed({
-      store,
-      clock,
-      pollMs: options.pollMs,
-      heldMax: CHANGES_HELD_MAX,
-      heldCharsMax: CHANGES_HELD_CHARS_MAX,
-      behindMax: CHANGES_BEHIND_MAX,
-      onFault,
-    });
+    const feed = feedOf(parts);
     this.#feed = feed;
     this.#streams = new Places(options.gateApi.streamsMax);
     this.#upkeep = new Upkeep({
@@ -109,9 +105,14 @@ export class RegistryServer {
       streams: this.#streams,
       snapshots: new Places(options.gateApi.snapshotsMax),
     });
+    const mounting = {
+      idempotency: new Idempotency(store, clock),
+      bodyBytesMax: options.bodyBytesMax,
+      onFault,
+    };
     this.#app = createHttpServer(
       [...management, ...gate, ...atRoot(gate)],
-      { auth, idempotency: new Idempotency(store, clock), bodyBytesMax: options.bodyBytesMax, onFault },
+      { ...mounting, door: tokenDoor(auth) },
       {
         clock,
         random,
@@ -126,6 +127,12 @@ export class RegistryServer {
     );
     serveDocument(this.#app, "/openapi.json", managementDocument(management));
     serveDocument(this.#app, "/v1/gate/openapi.json", protocolDocument(gate));
+    if (parts.console !== undefined) {
+      const { failuresMax, keyFormat } = options;
+      const environments = keyFormat?.environments ?? [];
+      const console = { options: parts.console, environments, auth, clock, random, failuresMax };
+      mountConsole(this.#app, management, mounting, console);
+    }
     parts.extend?.(this.#app);
   }
 
@@ -187,6 +194,22 @@ export class RegistryServer {
       onFault,
     };
   }
+}
+
+function feedOf({ store, clock, options, onFault }: RegistryParts): ChangeFeed {
+  return new ChangeFeed({
+    store,
+    clock,
+    pollMs: options.pollMs,
+    heldMax: CHANGES_HELD_MAX,
+    heldCharsMax: CHANGES_HELD_CHARS_MAX,
+    behindMax: CHANGES_BEHIND_MAX,
+    onFault,
+  });
+}
+
+function tokenDoor(auth: TokenAuth): Door {
+  return { prefix: "", identify: (request) => auth.identify(request.headers.authorization, request.ip) };
 }
 
 function serveDocument(app: FastifyInstance, path: string, document: object): void {

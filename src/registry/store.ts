@@ -18,6 +18,8 @@ export interface Actor {
   /** Public id of the token or key. */
   readonly id: string;
   readonly address: string | undefined;
+  /** Where, unless it was the API itself. */
+  readonly via?: "console";
 }
 
 export interface AuditEntry {
@@ -95,10 +97,13 @@ export interface UsageQuery {
   readonly to: string;
   readonly step: "minute" | "hour" | "day";
   readonly groupBy: "none" | "key" | "organization" | "project" | "environment";
-  readonly key?: string;
+  /** Of these keys only. */
+  readonly keys?: readonly string[];
   readonly organization?: string;
   readonly project?: string;
   readonly environment?: string;
+  /** Only as many groups, those with the most requests and denials in the whole range. */
+  readonly top?: number;
 }
 
 export interface UsagePoint {

@@ -47,11 +47,14 @@ export class TokenAuth {
     return {
       token,
       actor: { kind: "token", id: token.id, address },
-      isStillValid: async () => {
-        const now = this.#remembered(digest) ?? (await this.#find(digest));
-        return now !== undefined && isTokenValid(now, this.#clock.now());
-      },
+      isStillValid: async () => (await this.current(digest)) !== undefined,
     };
+  }
+
+  /** A token that was shown before, as it is now; undefined when it is no longer valid. */
+  async current(digest: Digest): Promise<TokenRecord | undefined> {
+    const token = this.#remembered(digest) ?? (await this.#find(digest));
+    return token !== undefined && isTokenValid(token, this.#clock.now()) ? token : undefined;
   }
 
   /** A token was revoked through this process: forget what was remembered. */

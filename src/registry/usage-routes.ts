@@ -51,6 +51,23 @@ const STEP_MS = { minute: 60_000, hour: HOUR_MS, day: DAY_MS } as const;
 /** A day of minutes, two months of hours. */
 const STEPS_MAX = 1500;
 
+const KEYS_MAX = 200;
+const keysInput = z
+  .string()
+  .max(KEYS_MAX * 128)
+  .transform((text) => text.split(","))
+  .pipe(z.array(keyIdSchema).max(KEYS_MAX))
+  .describe(`Ids of keys, up to ${KEYS_MAX}, with commas between them.`);
+
+const TOP_MAX = 100;
+const topInput = z
+  .string()
+  .regex(/^([1-9]\d?|100)$/, `must be a number from 1 to ${TOP_MAX}`)
+  .transform(Number)
+  .describe(
+    `Only so many groups, 1 to ${TOP_MAX}: those with the most requests and denials. \`total\` is that of all.`,
+  );
+
 export interface UsageRouteParts {
   readonly store: Store;
   readonly clock: Clock;
@@ -71,18 +88,19 @@ export function usageRoutes({ store, clock }: UsageRouteParts): readonly Route[]
     query: z.strictObject({
       ...range,
       group_by: usageSchema.shape.group_by.prefault("none"),
-      key: keyIdSchema.optional(),
+      key: keysInput.optional(),
+      top: topInput.optional(),
       organization: keyFilterInput.organization,
       project: keyFilterInput.project,
       environment: keyFilterInput.environment,
     }),
     problems: ["range_too_large"],
-    run: async ({ query: { from, to, step, group_by, ...filter } }) =>
+    run: async ({ query: { from, to, step, group_by, key, ...filter } }) =>
       await answer(
         store,
         clock,
         { from, to, step },
-        { groupBy: group_by, ...definedOnly<UsageFilter>(filter) },
+        { groupBy: group_by, ...definedOnly<UsageFilter>({ ...filter, keys: key }) },
       ),
   });
   const ofKey = route({
@@ -95,13 +113,13 @@ export function usageRoutes({ store, clock }: UsageRouteParts): readonly Route[]
     problems: ["not_found", "range_too_large"],
     async run({ params, query }) {
       if ((await store.getKey(params.id)) === undefined) return new Problem("not_found");
-      return await answer(store, clock, query, { groupBy: "none", key: params.id });
+      return await answer(store, clock, query, { groupBy: "none", keys: [params.id] });
     },
   });
   return [all, ofKey];
 }
 
-type UsageFilter = Pick<UsageQuery, "key" | "organization" | "project" | "environment">;
+type UsageFilter = Pick<UsageQuery, "keys" | "top" | "organization" | "project" | "environment">;
 
 async function answer(
   store: Store,
@@ -125,7 +143,10 @@ async function answer(
   };
   try {
     const items = (await store.usage(query)).map((point) => ({ ...point }));
-    const view = { from: query.from, to: query.to, step, group_by: what.groupBy, total: sumOf(items), items };
+    const { top, ...whole } = query;
+    // Of all groups, also of those that are not among the first.
+    const total = sumOf(top === undefined ? items : await store.usage({ ...whole, groupBy: "none" }));
+    const view = { from: query.from, to: query.to, step, group_by: what.groupBy, total, items };
     return { status: 200, json: view satisfies UsageView };
   } catch (error) {
     if (error instanceof ResultTooLarge) return new Problem("range_too_large");

@@ -6,6 +6,7 @@ import type { FastifyInstance } from "fastify";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import type { KeyFormatOptions } from "../../src/keys/format.ts";
+import type { ConsoleOptions } from "../../src/registry/console/console.ts";
 import type { AnsweredRequest } from "../../src/registry/http-server.ts";
 import { openStore } from "../../src/registry/open-store.ts";
 import { type RegistryOptions, RegistryServer } from "../../src/registry/server.ts";
@@ -58,6 +59,8 @@ export interface SceneOptions {
   readonly options?: Partial<Omit<RegistryOptions, "gateApi">>;
   readonly gateApi?: Partial<RegistryOptions["gateApi"]>;
   readonly extend?: (app: FastifyInstance) => void;
+  /** None without it. */
+  readonly console?: ConsoleOptions;
   /** Stands between the server and its store. */
   readonly wrap?: (store: Store) => Store;
 }
@@ -109,6 +112,7 @@ export async function startRegistry(sceneOptions: SceneOptions = {}): Promise<Re
       onAnswered: (request) => void answered.push(request),
       onUsage: () => undefined,
       ...(sceneOptions.extend !== undefined && { extend: sceneOptions.extend }),
+      ...(sceneOptions.console !== undefined && { console: sceneOptions.console }),
       onFault: (message, error) => void faults.push(`${message}: ${String(error)}`),
     }),
     (it) => it.close(SECOND_MS),

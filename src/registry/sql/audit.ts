@@ -27,6 +27,8 @@ const COLUMNS = {
 } as const;
 
 const names = Object.keys(COLUMNS).join(", ");
+/** No detail begins like this. */
+const VIA = "_via";
 
 export function* addAudit(dialect: Dialect, entries: readonly NewAuditEntry[], nowMs: number): Work<void> {
   if (entries.length === 0) return;
@@ -38,7 +40,8 @@ export function* addAudit(dialect: Dialect, entries: readonly NewAuditEntry[], n
     action,
     subject,
     organization,
-    details: JSON.stringify(details),
+    // No column of its own: nothing is found by it.
+    details: JSON.stringify(actor.via === undefined ? details : { ...details, [VIA]: actor.via }),
   }));
   yield* select(
     `INSERT INTO audit (${names}) SELECT ${names} FROM ${dialect.items("$1", COLUMNS)}`,
@@ -82,13 +85,19 @@ export function* forgetOldestAudit(beforeMs: number): Work<boolean> {
 }
 
 function entryOf(row: AuditRow): AuditEntry {
+  const { [VIA]: via, ...details } = JSON.parse(row.details) as AuditEntry["details"];
   return {
     id: row.id,
     at: new Date(row.at_ms).toISOString(),
-    actor: { kind: row.actor_kind, id: row.actor_id, address: row.actor_address ?? undefined },
+    actor: {
+      kind: row.actor_kind,
+      id: row.actor_id,
+      address: row.actor_address ?? undefined,
+      ...(via === "console" && { via }),
+    },
     action: row.action,
     subject: row.subject,
     organization: row.organization ?? undefined,
-    details: JSON.parse(row.details) as AuditEntry["details"],
+    details,
   };
 }

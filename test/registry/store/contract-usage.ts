@@ -85,8 +85,46 @@ export function usageContract(makeBed: MakeBed): void {
     expect(await sumsOf({ groupBy: "key", organization: "org_acme" })).toEqual({ key_1: 1, key_2: 10 });
     expect(await sumsOf({ environment: "live" })).toEqual({ "": 101 });
     expect(await sumsOf({ project: "p1", environment: "test" })).toEqual({});
-    const [one] = await store.usage(query({ key: "key_1" }));
+    expect(await sumsOf({ groupBy: "key", keys: ["key_1", "key_3", "nobody"] })).toEqual({
+      key_1: 1,
+      key_3: 100,
+    });
+    expect(await sumsOf({ groupBy: "key", keys: ["key_1", "key_2"], environment: "test" })).toEqual({
+      key_2: 10,
+    });
+    expect(await sumsOf({ keys: [] })).toEqual({});
+    const [one] = await store.usage(query({ keys: ["key_1"] }));
     expect(one).toMatchObject({ requests: 1, denied: 1, denied_by_reason: { key_expired: 1 } });
+  });
+
+  test("of many groups the busiest can be asked for, each with all of its steps", async () => {
+    await using bed = await makeBed();
+    const store = await bed.open();
+    const [a, b] = [{ id: "a" }, { id: "b" }];
+    await createKeys(
+      store,
+      recordOf("key_1", { organization: a }),
+      recordOf("key_2", { organization: b }),
+      recordOf("key_3", { organization: b }),
+    );
+    const count = async (seq: number, id: string, requests: number, denied = 0): Promise<void> => {
+      const item = usageItem(id, { requests, denied: denied === 0 ? {} : { key_expired: denied } });
+      await store.addUsage(usageBatch([item], { seq, atMs: NOW_MS - seq * HOUR_MS }), NOW_MS);
+    };
+    await count(1, "key_1", 5);
+    await count(2, "key_1", 1);
+    await count(3, "key_2", 4);
+    await count(4, "key_3", 1, 9);
+    const topOf = async (top: number, more: Partial<UsageQuery> = {}): Promise<readonly string[]> => {
+      const points = await store.usage(query({ groupBy: "key", step: "hour", top, ...more }));
+      return points.map(({ group, requests, denied }) => `${group} ${requests}+${denied}`);
+    };
+    expect(await topOf(1)).toEqual(["key_3 1+9"]);
+    expect(await topOf(2)).toEqual(["key_3 1+9", "key_1 1+0", "key_1 5+0"]);
+    expect(await topOf(9)).toHaveLength(4);
+    expect(await topOf(1, { keys: ["key_1", "key_2"] })).toEqual(["key_1 1+0", "key_1 5+0"]);
+    expect(await topOf(1, { groupBy: "organization" })).toEqual(["b 1+9", "b 4+0"]);
+    expect(await topOf(1, { groupBy: "key", organization: "a" })).toEqual(["key_1 1+0", "key_1 5+0"]);
   });
 
   test("a period starts with the step that it begins in, and ends before its end", async () => {
