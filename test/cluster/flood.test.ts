@@ -16,7 +16,8 @@ test(
     expect(report.calls).toBeLessThanOrEqual(report.callsMax);
     expect(report.remembered).toBeLessThanOrEqual(2000);
     expect(report.good).toMatchObject({ notLetIn: 0, first: { keys: 20 } });
-    expect(report.good.requests).toBeGreaterThan(20);
+    expect(report.good.requests).toBeGreaterThan(0);
+    expect(report.good.first.ms.max).toBeLessThan(30_000);
     expect(report.violations).toEqual([]);
     // Twenty thousand keys with their requests, were they kept, and what V8 leaves uncollected in a hurry.
     expect(report.residentMiB.peak - report.residentMiB.before).toBeLessThan(250);
