@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { Agent } from "node:http";
+import type { KeyRecord } from "../../src/keys/record.ts";
 import { type EchoProcess, startEchoProcess } from "../support/echo-upstream.ts";
 import { writeGateFiles } from "../support/fixtures.ts";
 import { type GateProcess, startGateProcess } from "../support/gate-process.ts";
@@ -22,7 +23,7 @@ const TOKENS = { KEYWARD_REGISTRY_ADMIN_TOKEN: ADMIN, KEYWARD_REGISTRY_GATE_TOKE
 export const TIMES = { heartbeatMs: 500, maxStaleMs: 6000, usageMs: 1000 };
 
 export interface ClusterOptions {
-  /** Of the registries; without it a SQLite file. */
+  /** Of the registries; without it the SQLite file `registry.db` in the folder. */
   readonly storage?: string;
   readonly registries: number;
   readonly gates: number;
@@ -163,15 +164,32 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** A call of the management API. */
-  async manage(index: number, request: string, content?: object): Promise<Answer> {
+  async manage(
+    index: number,
+    request: string,
+    content?: object,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer> {
     const [method = "", path = ""] = request.split(" ");
     return await ask(`http://127.0.0.1:${this.#registry(index).port}${path}`, {
       method,
       key: ADMIN,
       agent: this.#agent,
-      headers: { "content-type": "application/json" },
+      headers: { "content-type": "application/json", ...headers },
       ...(content !== undefined && { body: JSON.stringify(content) }),
     });
+  }
+
+  /** All keys, as a gate is told them. */
+  async snapshot(index = 0): Promise<{ readonly rev: number; readonly records: readonly KeyRecord[] }> {
+    const { text } = await ask(`http://127.0.0.1:${this.#registry(index).port}/v1/gate/keys`, { key: GATE });
+    const [head, ...lines] = text
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { readonly rev: number });
+    const end = lines.pop() as { readonly kind?: string } | undefined;
+    if (head === undefined || end?.kind !== "end") throw new Error(`not a snapshot: ${text.slice(0, 200)}`);
+    return { rev: head.rev, records: lines as unknown as KeyRecord[] };
   }
 
   async makeKey(index = 0, fields: object = {}): Promise<Key> {
