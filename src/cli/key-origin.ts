@@ -1,6 +1,8 @@
 /** Where a running gate's keys come from: the key file, read again at a reload, or a registry. */
 import type { Clock } from "../base/clock.ts";
+import type { GateConfig } from "../config/schema.ts";
 import type { Observer } from "../gate/exchange.ts";
+import type { CallerDesk } from "../keys/caller-client.ts";
 import { FileKeySource } from "../keys/file-source.ts";
 import type { KeyRecord } from "../keys/record.ts";
 import type { KeySource } from "../keys/source.ts";
@@ -17,6 +19,8 @@ export interface KeyOrigin {
   readonly readiness: ReadinessCheck;
   /** Resolves once keys can be told apart. */
   readonly ready: Promise<void>;
+  /** Where keys manage keys; undefined without a registry. */
+  readonly callerDesk: CallerDesk | undefined;
   /** Undefined without a registry. */
   readonly reading: (() => RegistryReading) | undefined;
   /** Resolves when a first answer is there, good or bad; rejects never. */
@@ -38,7 +42,7 @@ export interface OriginParts {
 export function openKeys(loaded: LoadedGate, parts: OriginParts): KeyOrigin {
   const { registry } = loaded.config.keys;
   return registry === undefined
-    ? new FileOrigin(loaded)
+    ? new FileOrigin(loaded, parts.log)
     : new RegistryOrigin(registry, loaded.config.cache, parts);
 }
 
@@ -46,10 +50,15 @@ class FileOrigin implements KeyOrigin {
   readonly source: FileKeySource;
   readonly observers = [];
   readonly ready: Promise<void> = Promise.resolve();
+  readonly callerDesk = undefined;
   readonly reading = undefined;
 
-  constructor({ records }: LoadedGate) {
+  readonly #log: Logger;
+
+  constructor({ records, config }: LoadedGate, log: Logger) {
     this.source = new FileKeySource(records);
+    this.#log = log;
+    this.#warnOfHandlers(config);
   }
 
   get readiness(): ReadinessCheck {
@@ -64,7 +73,17 @@ class FileOrigin implements KeyOrigin {
     // Its records are those of no file: taking them would refuse everybody.
     if (config.keys.registry !== undefined) return ["keys"];
     this.source.replace(records);
+    this.#warnOfHandlers(config);
     return [];
+  }
+
+  /** A ready config is used with a file first, and with a registry later: no fault, but nothing to overlook. */
+  #warnOfHandlers({ routes }: GateConfig): void {
+    const idle = routes.filter(({ handler }) => handler === "keys" || handler === "usage");
+    if (idle.length === 0) return;
+    this.#log.warn("these routes need a key registry and answer 501 without one", {
+      routes: idle.map(({ name, path }) => name ?? path).join(" "),
+    });
   }
 
   close(): Promise<void> {

@@ -12,7 +12,7 @@ export function silenceMaxMs({ gates }: RegistryConfig): number {
 }
 
 export function registryOptions(config: RegistryConfig): RegistryOptions {
-  const { limits, gates, retention } = config;
+  const { limits, gates, retention, delegation } = config;
   return {
     keyFormat: config.key_format,
     bodyBytesMax: limits.body,
@@ -30,6 +30,13 @@ export function registryOptions(config: RegistryConfig): RegistryOptions {
       stallMs: gates.stall,
       foundTtl: gates.found_ttl / 1000,
       unknownTtl: gates.unknown_ttl / 1000,
+    },
+    delegation: {
+      scopes: new Map(Object.entries(config.scopes)),
+      keys: delegation.keys,
+      usage: delegation.usage,
+      environments: new Map(Object.entries(delegation.environments)),
+      keysMax: delegation.max_keys,
     },
     retention: { usageMs: retention.usage, auditMs: retention.audit, changes: retention.changes },
   };

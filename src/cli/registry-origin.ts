@@ -7,7 +7,8 @@ import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { GateConfig } from "../config/schema.ts";
-import { RegistryClient, type RegistryAccess } from "../keys/registry-client.ts";
+import { CallerClient } from "../keys/caller-client.ts";
+import { RegistryClient, type RegistryAccess, type RegistryClientOptions } from "../keys/registry-client.ts";
 import { RegistryKeySource } from "../keys/registry-source.ts";
 import { StatusReporter } from "../keys/registry-status.ts";
 import type { RegistryReading } from "../observe/gate-readings.ts";
@@ -30,6 +31,7 @@ export class RegistryOrigin implements KeyOrigin {
   readonly source: RegistryKeySource;
   readonly observers: readonly [UsageReporter];
   readonly ready: Promise<void>;
+  readonly callerDesk: CallerClient;
   readonly #client: RegistryClient;
   readonly #status: StatusReporter;
   readonly #config: RegistryConfig;
@@ -40,8 +42,9 @@ export class RegistryOrigin implements KeyOrigin {
     const { clock, log, slot } = parts;
     this.#config = config;
     this.#cache = cache;
-    const client = clientFor(config, clock);
+    const client = new RegistryClient(clientOptions(config, clock));
     this.#client = client;
+    this.callerDesk = new CallerClient(clientOptions(config, clock));
     const source = new RegistryKeySource({
       client,
       clock,
@@ -89,7 +92,7 @@ export class RegistryOrigin implements KeyOrigin {
       isUp: source.isUp,
       contactAtMs: source.contactAtMs,
       lagMs: source.stalenessMs,
-      requests: this.#client.counts(),
+      requests: [...this.#client.counts(), ...this.callerDesk.counts()],
       usageBatches: this.observers[0].results,
       distrusted: source.distrusted,
       heldRemovals: source.heldRemovals,
@@ -108,6 +111,7 @@ export class RegistryOrigin implements KeyOrigin {
     const { registry } = config.keys;
     if (registry === undefined) return ["keys"];
     this.#client.renew(accessOf(registry));
+    this.callerDesk.renew(accessOf(registry));
     const isSame = fixedPart(registry) === fixedPart(this.#config);
     const { max_stale, max_keys } = config.cache;
     const isCacheSame = max_stale === this.#cache.max_stale && max_keys === this.#cache.max_keys;
@@ -123,6 +127,7 @@ export class RegistryOrigin implements KeyOrigin {
     this.#status.close();
     await this.observers[0].close(LAST_USAGE_MS);
     await this.source.close();
+    await this.callerDesk.close();
   }
 }
 
@@ -132,7 +137,7 @@ export class RegistryOrigin implements KeyOrigin {
  */
 export function sourceForOnce(config: RegistryConfig, cache: GateConfig["cache"]): RegistryKeySource {
   return new RegistryKeySource({
-    client: clientFor(config, systemClock),
+    client: new RegistryClient(clientOptions(config, systemClock)),
     clock: systemClock,
     mode: "auto",
     keysMax: 0,
@@ -145,15 +150,15 @@ export function sourceForOnce(config: RegistryConfig, cache: GateConfig["cache"]
   });
 }
 
-function clientFor(config: RegistryConfig, clock: Clock): RegistryClient {
-  return new RegistryClient({
+function clientOptions(config: RegistryConfig, clock: Clock): RegistryClientOptions {
+  return {
     url: config.url,
     ...accessOf(config),
     connectTimeoutMs: config.timeouts.connect,
     requestTimeoutMs: config.timeouts.request,
     lookupTimeoutMs: config.timeouts.lookup,
     clock,
-  });
+  };
 }
 
 function accessOf({ token, tls }: RegistryConfig): RegistryAccess {

@@ -105,12 +105,9 @@ export class RunningGate {
       slot: options.worker?.slot,
       keysCached: () => this.#gate.state.keys.entries().positive,
     });
-    this.#parts = {
-      clock,
-      source: this.#keys.source,
-      counters: new KeyCounterTable(config.metrics.max_keys),
-      cacheStats: new KeyCacheStats(),
-    };
+    const { source, callerDesk } = this.#keys;
+    const counters = new KeyCounterTable(config.metrics.max_keys);
+    this.#parts = { clock, source, callerDesk, counters, cacheStats: new KeyCacheStats() };
     const state = loaded.compile({ ...this.#parts, upstreams: loaded.upstreams });
     upstreams.adopt(config, loaded.upstreams);
     this.#metrics = new GateMetrics({

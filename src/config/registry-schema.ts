@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { keyFormat } from "./key-section.ts";
+import { delegation, registryScopes } from "./delegation-section.ts";
 import { log } from "./operation-section.ts";
 import { duration, evenIfFaulty, filePath, flag, integer, line, network, size } from "./option.ts";
 
@@ -130,6 +131,8 @@ const sections = z
     limits,
     retention,
     gates,
+    scopes: registryScopes,
+    delegation,
     console: consolePages,
     trusted_proxies: z
       .array(network("A proxy."))

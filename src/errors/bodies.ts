@@ -32,10 +32,11 @@ export function publicCode(code: DenialCode, policy: ErrorPolicy): DenialCode {
   return !policy.reveals && CONCEALED.has(code) ? "key_invalid" : code;
 }
 
-export function renderDenial(code: DenialCode, policy: ErrorPolicy): RenderedDenial {
+/** @param exact in place of the catalogue's text; the config's own goes before both */
+export function renderDenial(code: DenialCode, policy: ErrorPolicy, exact?: string): RenderedDenial {
   const shown = publicCode(code, policy);
   const kind = denialKinds[shown];
-  const detail = policy.messages.get(shown) ?? kind.detail;
+  const detail = policy.messages.get(shown) ?? exact ?? kind.detail;
   const fields = { status: kind.status, code: shown, title: kind.title, detail };
   const isProblem = policy.format === "problem";
   return {

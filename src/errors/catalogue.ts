@@ -108,6 +108,20 @@ export const denialKinds = {
   }),
   environment_denied: refusal(403, "Forbidden", "The API key belongs to another environment."),
   network_denied: refusal(403, "Forbidden", "The API key may not be used from this address."),
+  // Calls on keys and usage, which the gate passes on to the registry.
+  body_invalid: refusal(400, "Bad request", "The request body is not a JSON object."),
+  parameter_invalid: refusal(400, "Bad request", "A parameter of the request is not valid."),
+  grant_denied: refusal(403, "Forbidden", "An API key cannot give away or take over what it does not hold."),
+  key_not_found: refusal(404, "Not found", "There is no such API key."),
+  method_not_allowed: refusal(405, "Method not allowed", "This path does not know the method."),
+  key_conflict: refusal(409, "Conflict", "The API key is not in a state in which this can be done."),
+  media_type_unsupported: refusal(415, "Unsupported media type", "Send application/json, not compressed."),
+  field_invalid: refusal(422, "Unprocessable content", "A field of the request body is not valid."),
+  idempotency_key_reused: refusal(
+    422,
+    "Unprocessable content",
+    "This Idempotency-Key was used for another request.",
+  ),
   // Stage 8, limits (a seam: nothing produces it before limits exist).
   limit_exceeded: refusal(429, "Too many requests", "The rate limit of this API key is used up."),
   // Stage 9, upstream.

@@ -8,6 +8,8 @@ export type BuiltinHandler = "whoami" | "keys" | "usage";
 
 export interface GateRoute extends Route {
   readonly handler: BuiltinHandler | undefined;
+  /** Segments of the path that stand before those which a handler reads. */
+  readonly handlerFrom: number;
   /** One upstream, or one per environment of the caller. */
   readonly upstream: Upstream | ReadonlyMap<string, Upstream>;
   readonly environments: ReadonlySet<string> | undefined;

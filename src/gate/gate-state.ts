@@ -9,9 +9,11 @@ import type { GateConfig } from "../config/schema.ts";
 import { defaultUpstream } from "../config/upstream-section.ts";
 import type { ErrorPolicy } from "../errors/bodies.ts";
 import type { DenialCode } from "../errors/catalogue.ts";
+import type { CallerDesk } from "../keys/caller-client.ts";
 import { KeyCache, type KeyCacheStats } from "../keys/cache.ts";
 import type { KeyCounterTable } from "../keys/counters.ts";
 import { type KeyFormat, compileKeyFormat } from "../keys/format.ts";
+import type { ScopeInclusion } from "../keys/scope-cover.ts";
 import { ScopeTable } from "../keys/scope-table.ts";
 import type { KeySource } from "../keys/source.ts";
 import { compileNetworks } from "./client-address.ts";
@@ -33,6 +35,8 @@ export interface GateParts {
   readonly cacheStats: KeyCacheStats;
   /** By configured name. */
   readonly upstreams: ReadonlyMap<string, Upstream>;
+  /** Where keys manage keys; none without a registry. */
+  readonly callerDesk?: CallerDesk | undefined;
 }
 
 export interface GateState {
@@ -54,6 +58,8 @@ export interface GateState {
   /** `Vary` on answers to callers with a key. */
   readonly vary: string;
   readonly upstreams: ReadonlyMap<string, Upstream>;
+  readonly callerDesk: CallerDesk | undefined;
+  readonly scopeInclusion: ScopeInclusion;
 }
 
 /** Questions to a key source under way at once; a file answers at once and never comes near. */
@@ -97,6 +103,8 @@ export function compileGate(
     identityNames: new Set(identityHeaders.map((name) => name.toLowerCase())),
     vary: places.map((place) => place.header).join(", "),
     upstreams: parts.upstreams,
+    callerDesk: parts.callerDesk,
+    scopeInclusion: new Map(Object.entries(config.scopes)),
   };
   return { state, faults: routes.faults };
 }
@@ -149,11 +157,19 @@ function compileRoute(
     anyScope: route.any_scope === undefined ? undefined : scopes.needing(route.any_scope),
     scopeNames: [...(route.scopes ?? []), ...(route.any_scope ?? [])],
     handler: route.handler,
+    handlerFrom: handlerFrom(route.path),
     upstream: compileRouteUpstream(config, route.upstream, upstreams),
     environments: route.environments === undefined ? undefined : new Set(route.environments),
     networks: route.networks === undefined ? undefined : compileNetworks(route.networks),
     bodyBytesMax: route.max_body ?? config.bounds.body,
   };
+}
+
+/** Handlers read what stands in place of `**`, or from `{id}` or `{key_id}` on. */
+function handlerFrom(pattern: string): number {
+  const segments = pattern.split("/").slice(1);
+  const index = segments.findIndex((segment) => /^(?:\*\*|\{(?:key_)?id\})$/.test(segment));
+  return index === -1 ? segments.length : index;
 }
 
 function compileRouteUpstream(

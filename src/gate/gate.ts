@@ -13,11 +13,12 @@ import { Exchange } from "./exchange.ts";
 import { forward } from "./forward.ts";
 import type { GateOptions } from "./gate-options.ts";
 import type { GateState } from "./gate-state.ts";
+import { Handlers } from "./handlers.ts";
 import type { RequestLine } from "./head.ts";
 import { type ListenAt, type Listening, createListener, openListener } from "./listener.ts";
 import { OverloadGuard } from "./overload.ts";
 import { OpenStreams, openTunnels } from "./open-streams.ts";
-import { type Call, answerPreflight, answerWhoami, denyCall, denySocket } from "./own-answers.ts";
+import { type Call, answerPreflight, denyCall, denySocket } from "./own-answers.ts";
 import type { RelayContext } from "./relay-context.ts";
 import { requestIds } from "./request-id.ts";
 import { requestLineOf } from "./request-line.ts";
@@ -37,6 +38,7 @@ export class Gate {
   readonly #sweeper: Sweeper;
   readonly #streams: OpenStreams;
   readonly #overload: OverloadGuard;
+  readonly #handlers: Handlers;
   readonly #nextId: () => string;
   #serving: Serving;
   #inFlight = 0;
@@ -49,6 +51,10 @@ export class Gate {
     this.#sweeper = new Sweeper(options.clock);
     this.#streams = new OpenStreams(this.#sweeper);
     this.#overload = new OverloadGuard(options.eventLoopDelayMaxMs, () => options.clock.monotonic());
+    this.#handlers = new Handlers(
+      () => this.#isDraining,
+      (state, call, denial) => this.#deny(state, call, denial),
+    );
     this.#sweeper.add({ check: () => this.#endInvalidStreams() });
     this.#serving = this.#serve(state);
     this.#server = createListener(options.bounds, {
@@ -215,15 +221,13 @@ export class Gate {
       answerPreflight(state, call, decision.head.origin);
       return;
     }
-    const { handler } = decision.route;
-    if (handler === "whoami" && decision.key !== undefined) {
-      answerWhoami(state, call, decision.key, this.#isDraining);
+    if (decision.route.handler !== undefined && decision.key !== undefined) {
+      this.#handlers
+        .answer(state, decision, call, decision.key, expectsContinue)
+        ?.catch((error: unknown) => this.#fault(state, call, error));
       return;
     }
-    const refused =
-      handler === undefined
-        ? forward(decision, call, serving.relay, expectsContinue)
-        : new Denial("not_implemented");
+    const refused = forward(decision, call, serving.relay, expectsContinue);
     if (refused !== undefined) this.#deny(state, call, refused);
   }
 

@@ -1,5 +1,5 @@
 /**
- * Answers that the gate gives itself: refusals, preflights, whoami. Each fills the exchange with
+ * Answers that the gate gives itself: refusals, preflights, what belongs to the caller. Each fills the exchange with
  * what the client was told.
  */
 import { type IncomingMessage, STATUS_CODES, type ServerResponse } from "node:http";
@@ -11,7 +11,6 @@ import { originHeaders, preflightHeaders } from "./cors.ts";
 import type { Exchange } from "./exchange.ts";
 import type { GateState } from "./gate-state.ts";
 import { renderRaw, sendAnswer } from "./reply.ts";
-import { describeCaller } from "./whoami.ts";
 
 /** How long a refused raw connection stays for the client to read the refusal. */
 const RAW_LINGER_MS = 1000;
@@ -61,13 +60,27 @@ export function answerPreflight(state: GateState, call: Call, origin: string | u
   sendAnswer(call.req, call.res, { status: 204, headers, body: Buffer.alloc(0) }, false);
 }
 
-export function answerWhoami(state: GateState, call: Call, key: CompiledKey, isLast: boolean): void {
+/** Something of the caller's own, for nobody else's cache. */
+export interface OwnAnswer {
+  readonly status: number;
+  readonly value: unknown;
+  /** Name, value, name, value. */
+  readonly headers?: readonly string[];
+}
+
+export function answerCaller(
+  state: GateState,
+  call: Call,
+  key: CompiledKey,
+  { status, value, headers: further = [] }: OwnAnswer,
+  isLast: boolean,
+): void {
   const { req, res, exchange } = call;
-  const body = Buffer.from(`${JSON.stringify(describeCaller(key))}\n`);
-  const headers = ["Content-Type", "application/json", "Content-Length", String(body.length)];
+  const body = Buffer.from(`${JSON.stringify(value)}\n`);
+  const headers = ["Content-Type", "application/json", "Content-Length", String(body.length), ...further];
   headers.push("Cache-Control", "no-store", "X-Request-Id", exchange.id, ...(key.rotation?.headers ?? []));
   if (state.cors !== undefined) headers.push(...originHeaders(state.cors, req.headers.origin));
-  exchange.status = 200;
+  exchange.status = status;
   exchange.bytesOut = body.length;
-  sendAnswer(req, res, { status: 200, headers, body }, isLast);
+  sendAnswer(req, res, { status, headers, body }, isLast);
 }

@@ -25,15 +25,16 @@ export interface Answer {
 
 export class Replies {
   readonly #rendered = new Map<DenialCode, RenderedDenial>();
+  readonly #policy: ErrorPolicy;
 
   constructor(policy: ErrorPolicy) {
+    this.#policy = policy;
     for (const code of denialCodes) this.#rendered.set(code, renderDenial(code, policy));
   }
 
   /** @param extra further headers: CORS, request id */
   answer(denial: Denial, extra: readonly string[]): Answer & { readonly closes: boolean } {
-    const rendered = this.#rendered.get(denial.code);
-    if (rendered === undefined) throw new Error(`denial ${denial.code} was not rendered`);
+    const rendered = this.#renderedFor(denial);
     const headers = [
       "Content-Type",
       rendered.contentType,
@@ -47,12 +48,20 @@ export class Replies {
     ];
     if (rendered.challenge !== undefined)
       headers.push("WWW-Authenticate", withScope(rendered.challenge, denial.scopes));
+    if (denial.allow !== undefined) headers.push("Allow", denial.allow.join(", "));
     if (denial.code === "websocket_version")
       headers.push("Sec-WebSocket-Version", "13", "Upgrade", "websocket");
     if (rendered.status === 503 || denial.retryAfterSeconds !== undefined) {
       headers.push("Retry-After", String(denial.retryAfterSeconds ?? RETRY_AFTER_SECONDS));
     }
     return { status: rendered.status, headers, body: rendered.body, closes: rendered.closes };
+  }
+
+  #renderedFor({ code, detail }: Denial): RenderedDenial {
+    if (detail !== undefined) return renderDenial(code, this.#policy, detail);
+    const rendered = this.#rendered.get(code);
+    if (rendered === undefined) throw new Error(`denial ${code} was not rendered`);
+    return rendered;
   }
 }
 

@@ -3,19 +3,13 @@
  * every answer. Redirects are never followed. It gives bodies and facts of heads; what they mean
  * is decided elsewhere. Every failure is a `RegistryFault`.
  */
-import { Pool, type Dispatcher } from "undici";
+import type { Dispatcher, Pool } from "undici";
 import type { Clock } from "../base/clock.ts";
 import { type Digest, formatDigest } from "./digest.ts";
 import { discard, gunzipped, headerOf, isType, readJson } from "./registry-answer.ts";
 import { RegistryFault, type RegistryFaultKind, faultOfError, faultOfStatus } from "./registry-fault.ts";
+import { openPool, type RegistryTls } from "./registry-pool.ts";
 import { type Cursor, type GateStatus, type UsageBatch, formatCursor } from "./wire.ts";
-
-export interface RegistryTls {
-  readonly ca: string | undefined;
-  readonly cert: string | undefined;
-  readonly key: string | undefined;
-  readonly serverName: string | undefined;
-}
 
 /** What a reload may change on a client in use. */
 export interface RegistryAccess {
@@ -34,7 +28,8 @@ export interface RegistryClientOptions extends RegistryAccess {
   readonly clock: Clock;
 }
 
-export type RegistryCall = "keys" | "changes" | "lookup" | "usage" | "status";
+/** `callers`: what keys ask for through the gate. */
+export type RegistryCall = "keys" | "changes" | "lookup" | "usage" | "status" | "callers";
 export type CallResult = "ok" | RegistryFaultKind;
 
 export type KeysAnswer =
@@ -239,19 +234,9 @@ export class RegistryClient {
   }
 
   #makePool(): Pool {
-    const { tls } = this.#access;
-    return new Pool(this.#origin, {
+    return openPool(this.#origin, this.#access.tls, {
       connections: CONNECTIONS_MAX,
-      pipelining: 1,
-      allowH2: false,
-      connect: {
-        allowH2: false,
-        timeout: this.#options.connectTimeoutMs,
-        ...(tls?.ca === undefined ? {} : { ca: tls.ca }),
-        ...(tls?.cert === undefined ? {} : { cert: tls.cert }),
-        ...(tls?.key === undefined ? {} : { key: tls.key }),
-        ...(tls?.serverName === undefined ? {} : { servername: tls.serverName }),
-      },
+      connectTimeoutMs: this.#options.connectTimeoutMs,
     });
   }
 }

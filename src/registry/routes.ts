@@ -3,6 +3,9 @@ import type { Clock } from "../base/clock.ts";
 import type { RandomBytes } from "../base/random.ts";
 import type { Route } from "./api.ts";
 import { auditRoutes } from "./audit-routes.ts";
+import { callerKeyRoutes } from "./caller-keys.ts";
+import type { CallerParts } from "./caller-part.ts";
+import { callerUsageRoutes } from "./caller-usage.ts";
 import { changesRoute } from "./gate-changes.ts";
 import { GATE_BASE, type GateApiParts, type GatePlaces } from "./gate-part.ts";
 import { lookupRoute, statusRoute, usageRoute } from "./gate-reports.ts";
@@ -38,13 +41,19 @@ export function managementRoutes(parts: ManagementParts): readonly Route[] {
 }
 
 /** Protocol v1: what any registry may offer to gates. */
-export function gateRoutes(parts: GateApiParts, { snapshots, streams }: GatePlaces): readonly Route[] {
+export function gateRoutes(
+  parts: GateApiParts,
+  { snapshots, streams }: GatePlaces,
+  callers: CallerParts,
+): readonly Route[] {
   return [
     snapshotRoute(parts, snapshots),
     changesRoute(parts, streams),
     lookupRoute(parts),
     usageRoute(parts),
     statusRoute(parts),
+    ...callerKeyRoutes(callers),
+    ...callerUsageRoutes(callers),
   ];
 }
 
@@ -88,6 +97,8 @@ export function publishedDocuments(pageMax: number): {
   const absent = {};
   return {
     management: managementDocument(managementRoutes({ ...(absent as ManagementParts), pageMax })),
-    protocol: protocolDocument(gateRoutes(absent as GateApiParts, absent as GatePlaces)),
+    protocol: protocolDocument(
+      gateRoutes(absent as GateApiParts, absent as GatePlaces, { ...(absent as CallerParts), pageMax }),
+    ),
   };
 }

@@ -10,6 +10,7 @@ import type { RandomBytes } from "../base/random.ts";
 import type { KeyFormatOptions } from "../keys/format.ts";
 import type { Cursor } from "../keys/wire.ts";
 import { ChangeFeed } from "./change-feed.ts";
+import type { DelegationOptions } from "./authority.ts";
 import { type ConsoleOptions, mountConsole } from "./console/console.ts";
 import { type GateApiOptions, type GateApiParts, Places } from "./gate-part.ts";
 import { type AnsweredRequest, createHttpServer } from "./http-server.ts";
@@ -33,6 +34,7 @@ export interface RegistryOptions {
   readonly trustedProxies: readonly string[];
   readonly pollMs: number;
   readonly gateApi: GateApiOptions;
+  readonly delegation: DelegationOptions;
   readonly retention: Retention;
 }
 
@@ -92,19 +94,11 @@ export class RegistryServer {
       format: options.keyFormat,
       onChange: () => feed.nudge(),
     });
-    const management = managementRoutes({
-      store,
-      clock,
-      random,
-      keys,
-      auth,
-      propagation,
-      pageMax: options.pageMax,
-    });
-    const gate = gateRoutes(this.#gateParts(parts, propagation), {
-      streams: this.#streams,
-      snapshots: new Places(options.gateApi.snapshotsMax),
-    });
+    const shared = { store, clock, keys, pageMax: options.pageMax };
+    const management = managementRoutes({ ...shared, random, auth, propagation });
+    const places = { streams: this.#streams, snapshots: new Places(options.gateApi.snapshotsMax) };
+    const callers = { ...shared, delegation: options.delegation };
+    const gate = gateRoutes(this.#gateParts(parts, propagation), places, callers);
     const mounting = {
       idempotency: new Idempotency(store, clock),
       bodyBytesMax: options.bodyBytesMax,

@@ -19,7 +19,7 @@ const sums = {
   denied_by_reason: z.record(z.string(), count).describe("By denial code."),
 };
 
-const usageSchema = z
+export const usageSchema = z
   .strictObject({
     from: instantSchema,
     to: instantSchema,
@@ -37,7 +37,7 @@ const usageSchema = z
   .meta({ id: "Usage", description: "Sums by step; steps without use are absent." });
 type UsageView = z.output<typeof usageSchema>;
 
-const range = {
+export const range = {
   from: instantSchema.optional().describe("Default: a day before `to`."),
   to: instantSchema.optional().describe("Default: now. Not included."),
   step: z.enum(["minute", "hour", "day"]).optional().describe("Default: what suits the range."),
@@ -121,7 +121,8 @@ export function usageRoutes({ store, clock }: UsageRouteParts): readonly Route[]
 
 type UsageFilter = Pick<UsageQuery, "keys" | "top" | "organization" | "project" | "environment">;
 
-async function answer(
+/** Within bounds, whoever asks; what may be asked for is decided before. */
+export async function answer(
   store: Store,
   clock: Clock,
   asked: Range,

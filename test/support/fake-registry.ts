@@ -53,6 +53,8 @@ export class FakeRegistry implements AsyncDisposable {
   lookupSizeMax = 0;
   #changes: Change[] = [];
   readonly #interferences = new Map<Call, Interference>();
+  /** Calls beyond protocol v1's own; without it they are not known. */
+  answerOthers: Interference | undefined;
   readonly #sockets = new Set<Socket>();
   readonly #token: string;
   readonly #base: string;
@@ -207,6 +209,7 @@ export class FakeRegistry implements AsyncDisposable {
     if (headers.authorization !== `Bearer ${this.#token}`) return void response.writeHead(401).end();
     const since = url.searchParams.get("since");
     switch (call) {
+    if (call === undefined && this.answerOthers?.(request, response) === true) return;
       case "keys":
         return this.#sendKeys(request, response, since);
       case "changes":

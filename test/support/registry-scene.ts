@@ -79,6 +79,13 @@ function optionsFor({ options, gateApi, keyFormat }: SceneOptions): RegistryOpti
     trustedProxies: [],
     pollMs: 50,
     retention: { usageMs: 400 * DAY_MS, auditMs: 365 * DAY_MS, changes: 100_000 },
+    delegation: {
+      scopes: new Map([["admin", ["read", "write", "delete"]]]),
+      keys: ["admin"],
+      usage: ["admin"],
+      environments: new Map([["live", ["test"]]]),
+      keysMax: 1000,
+    },
     ...options,
     gateApi: {
       heartbeatMs: 200,
