@@ -32,7 +32,8 @@ export interface Rival {
   readonly needs: { readonly program: string } | { readonly package: string } | undefined;
   /** Tells keys and scopes apart; else everything is let through. */
   readonly checksKeys: boolean;
-  start(lab: Lab, backend: BackendKind): Promise<Running>;
+  /** @param nodeOptions of Node, where the rival is a Node program */
+  start(lab: Lab, backend: BackendKind, nodeOptions?: readonly string[]): Promise<Running>;
 }
 
 const probe = request("/v1/memories/m_1", secretOf(GOOD_KEY));
@@ -62,7 +63,7 @@ function gate(name: string, title: string, setup: GateSetup = {}): Rival {
     title,
     needs: undefined,
     checksKeys: true,
-    async start(lab, backend) {
+    async start(lab, backend, nodeOptions = []) {
       const folder = await lab.makeFolder(name);
       const port = await freePort();
       const config = await lab.render("keyward.yaml", folder, {
@@ -77,7 +78,13 @@ function gate(name: string, title: string, setup: GateSetup = {}): Rival {
       });
       return await lab.start({
         command: process.execPath,
-        args: [of === undefined ? launcher : join(of, "src/keyward.js"), "serve", "--config", config],
+        args: [
+          ...nodeOptions,
+          of === undefined ? launcher : join(of, "src/keyward.js"),
+          "serve",
+          "--config",
+          config,
+        ],
         port,
         probe,
         isProxy: true,

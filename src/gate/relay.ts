@@ -25,6 +25,9 @@ const INTERIM_MAX = 16;
 export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, Visitor {
   readonly admitted: Admitted;
   readonly caller: string;
+  sweepSlot: number | undefined = undefined;
+  insideSlot: number | undefined = undefined;
+  uploadSlot: number | undefined = undefined;
   readonly #call: Call;
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;

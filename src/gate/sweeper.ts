@@ -5,9 +5,12 @@
  * nothing per request.
  */
 import type { Clock } from "../base/clock.ts";
+import { SlotList } from "./slot-list.ts";
 
 /** Something open that ends itself when its time is up. */
 export interface Watched {
+  /** The sweeper's. */
+  sweepSlot?: number | undefined;
   /** @param nowMs `Clock.monotonic()` */
   check(nowMs: number): void;
 }
@@ -16,7 +19,7 @@ export const SWEEP_INTERVAL_MS = 250;
 
 export class Sweeper {
   readonly #clock: Clock;
-  readonly #open = new Set<Watched>();
+  readonly #open = new SlotList<"sweepSlot", Watched>("sweepSlot");
   #timer: NodeJS.Timeout | undefined;
 
   constructor(clock: Clock) {
@@ -46,12 +49,13 @@ export class Sweeper {
     return this.#open.size;
   }
 
-  all(): Iterable<Watched> {
-    return this.#open;
+  /** What is open at this moment. */
+  all(): readonly Watched[] {
+    return this.#open.all();
   }
 
   sweep(): void {
     const nowMs = this.#clock.monotonic();
-    for (const watched of this.#open) watched.check(nowMs);
+    this.#open.forEach((watched) => watched.check(nowMs));
   }
 }

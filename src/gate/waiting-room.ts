@@ -11,11 +11,15 @@
  * Knows nothing of HTTP.
  */
 import { FairQueue, type Waiter } from "./fair-queue.ts";
+import { SlotList } from "./slot-list.ts";
 
 /** A request that wants a connection to the upstream. */
 export interface Visitor extends Waiter {
   /** Its body is not here yet, and is not known to come. */
   readonly isUploading: boolean;
+  /** The room's, as is the next. */
+  insideSlot?: number | undefined;
+  uploadSlot?: number | undefined;
   /** For how long it has been held up by its own client; 0 when it is not. */
   heldUpMs(nowMs: number): number;
   /** A connection is free, or may be opened: dispatch now. */
@@ -33,9 +37,9 @@ export class WaitingRoom {
   readonly #places: number;
   readonly #uploadPlaces: number;
   readonly #visitorsMax: number;
-  readonly #inside = new Set<Visitor>();
+  readonly #inside = new SlotList<"insideSlot", Visitor>("insideSlot");
   /** Those of them whose body is still coming. */
-  readonly #uploading = new Set<Visitor>();
+  readonly #uploading = new SlotList<"uploadSlot", Visitor>("uploadSlot");
   readonly #whole = new FairQueue<Visitor>();
   readonly #uploads = new FairQueue<Visitor>();
   readonly #whenEmpty: () => void;
@@ -83,6 +87,12 @@ export class WaitingRoom {
 
   /** Lets the visitor enter, now or when its turn comes. Call only while there is room. */
   queue(visitor: Visitor): void {
+    // Nobody is before it: the way through the queue would end here.
+    const mayEnter = !this.#isAdmitting && this.#inside.size < this.#places && this.waiting === 0;
+    if (mayEnter && (!visitor.isUploading || this.#uploading.size < this.#uploadPlaces)) {
+      this.#letIn(visitor);
+      return;
+    }
     (visitor.isUploading ? this.#uploads : this.#whole).add(visitor);
     this.#admit();
   }
@@ -96,11 +106,9 @@ export class WaitingRoom {
 
   /** The visitor is done, or no longer wants to enter. Harmless when it left before. */
   leave(visitor: Visitor): void {
-    if (!this.#uploads.delete(visitor) && !this.#whole.delete(visitor)) {
-      this.#inside.delete(visitor);
-      this.#uploading.delete(visitor);
-    }
-    this.#admit();
+    if (this.#inside.delete(visitor)) this.#uploading.delete(visitor);
+    else if (!this.#uploads.delete(visitor)) this.#whole.delete(visitor);
+    if (this.waiting > 0) this.#admit();
     if (this.isEmpty) this.#whenEmpty();
   }
 
@@ -112,9 +120,15 @@ export class WaitingRoom {
     if (this.#uploads.size > 0) this.#evict(this.#uploading, this.#uploadPlaces, this.#uploads.size, nowMs);
   }
 
-  #evict(visitors: ReadonlySet<Visitor>, places: number, wanted: number, nowMs: number): void {
+  #evict(
+    visitors: { readonly size: number; all(): readonly Visitor[] },
+    places: number,
+    wanted: number,
+    nowMs: number,
+  ): void {
     if (visitors.size < places) return;
-    const heldUp = [...visitors]
+    const heldUp = visitors
+      .all()
       .map((visitor) => ({ visitor, ms: visitor.heldUpMs(nowMs) }))
       .filter(({ ms }) => ms > HELD_UP_MAX_MS)
       .toSorted((a, b) => b.ms - a.ms);
@@ -130,13 +144,17 @@ export class WaitingRoom {
       while (this.#inside.size < this.#places) {
         const visitor = this.#next();
         if (visitor === undefined) return;
-        this.#inside.add(visitor);
-        if (visitor.isUploading) this.#uploading.add(visitor);
-        visitor.enter();
+        this.#letIn(visitor);
       }
     } finally {
       this.#isAdmitting = false;
     }
+  }
+
+  #letIn(visitor: Visitor): void {
+    this.#inside.add(visitor);
+    if (visitor.isUploading) this.#uploading.add(visitor);
+    visitor.enter();
   }
 
   /** Both kinds take turns, as far as uploads have a place left. */
