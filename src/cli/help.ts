@@ -3,7 +3,7 @@
 const summaries = {
   serve: "run the gate: proxy on `listen`, operations endpoints on `ops`",
   registry: "run the registry: management API, change feed, usage; or set it up",
-  demo: "try it: gate, example memory backend and fresh keys in one process",
+  demo: "try it: gate, key registry, example memory backend and fresh keys in one process",
   keys: "make, list, show, rotate, revoke and verify keys of a registry or a key file",
   check: "validate config and key file; every fault with line and column",
   explain: "show each stage's decision for one request, without sending it",

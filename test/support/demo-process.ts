@@ -6,9 +6,13 @@ import { launcher } from "./gate-process.ts";
 export interface DemoFacts {
   readonly url: string;
   readonly ops: string;
+  readonly registry: string;
+  /** Absent when the registry serves none. */
+  readonly console?: string;
   readonly backend: string;
   readonly folder: string;
-  readonly keys: { readonly acme: string; readonly acme_read_only: string; readonly globex: string };
+  readonly admin_token: string;
+  readonly keys: { readonly acme: string; readonly globex: string };
 }
 
 export interface DemoProcess extends AsyncDisposable {
@@ -17,7 +21,7 @@ export interface DemoProcess extends AsyncDisposable {
 }
 
 export async function startDemoProcess(args: readonly string[] = []): Promise<DemoProcess> {
-  const ports = ["--port", "0", "--ops-port", "0"];
+  const ports = ["--port", "0", "--registry-port", "0", "--ops-port", "0"];
   const child = await startChild(process.execPath, [launcher, "demo", "--json", ...ports, ...args]);
   try {
     const line = await child.find(

@@ -1,99 +1,71 @@
-/** The config and key file of the demo: what a user of the example backend would write by hand. */
-import { mkdir, writeFile } from "node:fs/promises";
+/** The files of the demo: configs and tokens as a user of the example backend would have them. */
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { stringify } from "yaml";
-import type { Clock } from "../../base/clock.ts";
-import { digestOf, formatDigest } from "../../keys/digest.ts";
-import { compileKeyFormat } from "../../keys/format.ts";
-import { newKeyId } from "../../keys/key-id.ts";
-import type { KeyRecord } from "../../keys/record.ts";
 
 export interface DemoPorts {
   readonly port: number;
   readonly opsPort: number;
+  readonly registryPort: number;
 }
 
-/** A fresh secret and what the key file says of it. */
-export interface DemoKey {
-  readonly secret: string;
-  readonly record: KeyRecord;
+export interface DemoTokens {
+  readonly admin: string;
+  readonly gate: string;
 }
 
-export interface DemoKeys {
-  readonly acme: DemoKey;
-  readonly acmeReadOnly: DemoKey;
-  readonly globex: DemoKey;
-}
+/** How what the demo wrote is told from what somebody else did. */
+const MARK = "# Written by keyward demo, anew at each start.";
 
-export const CONFIG_FILE = "keyward.yaml";
-export const KEY_FILE = "keys.yaml";
-
-const format = compileKeyFormat({ prefix: "mem", environments: ["live", "test"], checksum: false });
-
-export function makeDemoKeys(clock: Clock): DemoKeys {
-  const acme = { id: "org_acme", name: "Acme Corp" };
-  const globex = { id: "org_globex", name: "Globex" };
-  const all = ["read", "write", "delete"];
-  return {
-    acme: makeKey(clock, "Acme backend", acme, all),
-    acmeReadOnly: makeKey(clock, "Acme dashboard", acme, ["read"]),
-    globex: makeKey(clock, "Globex backend", globex, all),
-  };
-}
-
-function makeKey(
-  clock: Clock,
-  name: string,
-  organization: { id: string; name: string },
-  scopes: string[],
-): DemoKey {
-  const secret = format.mint("live");
-  const project = { id: `proj_${organization.id.slice("org_".length)}`, name: `${organization.name} agents` };
-  return {
-    secret,
-    record: {
-      id: newKeyId(clock.now()),
-      name,
-      digest: formatDigest(digestOf(secret)),
-      start: secret.slice(0, "mem_live_".length + 4),
-      organization,
-      project,
-      environment: "live",
-      scopes,
-      created_at: new Date(clock.now()).toISOString(),
-    },
-  };
-}
-
-/** Writes both files. Fails when one is there already: a demo must not replace somebody's keys. */
-export async function writeDemoFiles(
+/**
+ * Makes the folders, and the registry's config and tokens. What writes all the time has folders of
+ * its own: the gate watches the one of its config.
+ * @returns the config's path
+ */
+export async function writeRegistryFiles(
   folder: string,
-  keys: DemoKeys,
-  ports: DemoPorts,
-  backendUrl: string,
+  tokens: DemoTokens,
+  { port, registryPort }: DemoPorts,
 ): Promise<string> {
-  const records = [keys.acme, keys.acmeReadOnly, keys.globex].map(({ record }) => record);
-  const configFile = join(folder, CONFIG_FILE);
-  await mkdir(folder, { recursive: true });
-  await writeFile(configFile, demoConfig(ports, backendUrl), { flag: "wx", mode: 0o644 });
-  await writeFile(join(folder, KEY_FILE), stringify({ keys: records }, { aliasDuplicateObjects: false }), {
-    flag: "wx",
-    mode: 0o600,
-  });
-  return configFile;
+  for (const name of ["", "data", "logs"]) await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
+  await writeFile(join(folder, "admin.token"), `${tokens.admin}\n`, { mode: 0o600 });
+  await writeFile(join(folder, "gate.token"), `${tokens.gate}\n`, { mode: 0o600 });
+  // Where the gate will be is known when its port is.
+  const gateUrl = port === 0 ? "" : `gate_url: "http://127.0.0.1:${port}", `;
+  return await writeConfig(
+    join(folder, "registry.yaml"),
+    `${MARK}
+listen: { host: 127.0.0.1, port: ${registryPort} }
+ops: { host: 127.0.0.1, port: 0 }
+storage: data/registry.db
+key_format: { prefix: mem, environments: [live, test] }
+tokens: { admin_token_file: admin.token, gate_token_file: gate.token }
+# On this machine only, where not every browser takes a secure cookie without TLS.
+console: { ${gateUrl}insecure_cookie: true }
+shutdown_grace: 2s
+`,
+  );
 }
 
-function demoConfig({ port, opsPort }: DemoPorts, backendUrl: string): string {
-  return `# The gate of the demo. Change it while the demo runs: it is reloaded at once.
+/** @returns the config's path */
+export async function writeGateConfig(
+  folder: string,
+  { port, opsPort }: DemoPorts,
+  urls: { readonly backend: string; readonly registry: string },
+): Promise<string> {
+  return await writeConfig(
+    join(folder, "keyward.yaml"),
+    `${MARK}
+# Change it while the demo runs: it is reloaded at once.
 listen: { host: 127.0.0.1, port: ${port} }
 ops: { host: 127.0.0.1, port: ${opsPort} }
 shutdown_grace: 2s
 
 upstreams:
-  default: { url: "${backendUrl}" }
+  default: { url: "${urls.backend}" }
 
 key_format: { prefix: mem, environments: [live, test] }
-keys: { file: ${KEY_FILE} }
+keys:
+  registry: { url: "${urls.registry}", token_file: gate.token, gate: demo, usage: { interval: 1s } }
 
 # What is not listed is refused.
 routes:
@@ -103,5 +75,24 @@ routes:
   - { methods: [POST], path: /v1/memories/search, scopes: [read] }
   - { methods: [POST], path: /v1/memories, scopes: [write] }
   - { methods: [DELETE], path: "/v1/memories/{id}", scopes: [delete] }
-`;
+`,
+  );
+}
+
+/** A config that somebody else wrote stays. */
+export class ForeignConfig extends Error {
+  constructor(path: string) {
+    super(`${path} is not the demo's`);
+    this.name = "ForeignConfig";
+  }
+}
+
+async function writeConfig(path: string, text: string): Promise<string> {
+  const known = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+    return MARK;
+  });
+  if (!known.startsWith(MARK)) throw new ForeignConfig(path);
+  await writeFile(path, text);
+  return path;
 }

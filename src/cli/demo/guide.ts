@@ -1,29 +1,35 @@
 /** What the demo prints: where things are, and lines to paste. */
 import { styleText } from "node:util";
-import type { DemoKeys } from "./files.ts";
+import type { DemoKeys } from "./keys.ts";
 
 export interface DemoFacts {
   readonly url: string;
   readonly opsUrl: string;
+  readonly registryUrl: string;
+  /** Undefined when the registry serves none. */
+  readonly consoleUrl: string | undefined;
   readonly backendUrl: string;
   readonly folder: string;
-  readonly logFile: string;
   /** The folder is removed at the end. */
   readonly isTemporary: boolean;
+  readonly adminToken: string;
   readonly keys: DemoKeys;
 }
 
 type Style = Parameters<typeof styleText>[0];
 
 /** One line for programs. */
-export function factsAsJson({ url, opsUrl, backendUrl, folder, keys }: DemoFacts): string {
-  const { acme, acmeReadOnly, globex } = keys;
+export function factsAsJson(facts: DemoFacts): string {
+  const { url, opsUrl, registryUrl, consoleUrl, backendUrl, folder, adminToken, keys } = facts;
   return JSON.stringify({
     url,
     ops: opsUrl,
+    registry: registryUrl,
+    ...(consoleUrl !== undefined && { console: consoleUrl }),
     backend: backendUrl,
     folder,
-    keys: { acme: acme.secret, acme_read_only: acmeReadOnly.secret, globex: globex.secret },
+    admin_token: adminToken,
+    keys,
   });
 }
 
@@ -32,44 +38,84 @@ export function guide(facts: DemoFacts, isColoured: boolean): string {
   const paint = (style: Style, text: string): string =>
     isColoured ? styleText(style, text, { validateStream: false }) : text;
   const title = (text: string): string => paint("bold", text);
-  const row = (name: string, value: string, note = ""): string =>
-    `  ${name.padEnd(12)}${paint("cyan", value)}${note === "" ? "" : `  ${paint("dim", note)}`}`;
-  const { acme, acmeReadOnly, globex } = facts.keys;
-  const steps = trySteps(facts.url, facts.opsUrl);
+  const { url, opsUrl, registryUrl, consoleUrl, backendUrl, keys } = facts;
+  const places: readonly (readonly [name: string, value: string, note: string])[] = [
+    ["gate", url, "what clients call"],
+    ["registry", registryUrl, "where keys are made and revoked"],
+    ...(consoleUrl === undefined ? [] : [["console", consoleUrl, "sign in with the token below"] as const]),
+    ["operations", opsUrl, "/metrics /readyz /livez /version"],
+    ["backend", backendUrl, "asks for no key: only the gate should reach it"],
+    ["files", facts.folder, facts.isTemporary ? "configs, keys and logs; removed at the end" : "kept"],
+  ];
+  // Without comments of their own: zsh would take them for words.
+  const variables = [`ADMIN=${facts.adminToken}`, `KEY=${keys.acme}`, `OTHER_KEY=${keys.globex}`];
   return [
     "",
-    `${title("Keyward demo")}: the gate in front of a small memory backend`,
+    `${title("Keyward demo")}: a gate, its key registry and a small memory backend`,
     "",
-    row("proxy", facts.url),
-    row("operations", facts.opsUrl, "/metrics /readyz /livez /version"),
-    row("backend", facts.backendUrl, "asks for no key: only the gate should reach it"),
-    row("files", facts.folder, facts.isTemporary ? "removed at the end" : "kept"),
-    row("log", facts.logFile),
+    ...places.map(
+      ([name, value, note]) => `  ${name.padEnd(12)}${paint("cyan", value)}  ${paint("dim", note)}`,
+    ),
     "",
-    title("Keys, made for this run"),
+    title("Paste these into another terminal"),
+    paint(
+      "dim",
+      "the registry's administrator; a key of Acme, and one of Globex, each to read, write and delete",
+    ),
     "",
-    `  ${paint("green", `KEY=${acme.secret}`)}        ${paint("dim", "# Acme: read, write, delete")}`,
-    `  ${paint("green", `READ_KEY=${acmeReadOnly.secret}`)}   ${paint("dim", "# Acme: read")}`,
-    `  ${paint("green", `OTHER_KEY=${globex.secret}`)}  ${paint("dim", "# Globex: read, write, delete")}`,
+    ...variables.map((text) => `  ${paint("green", text)}`),
     "",
-    title("Paste the keys above into another terminal, then"),
+    title("then try"),
     "",
-    ...steps.flatMap(([comment, command]) => [`  ${paint("dim", `# ${comment}`)}`, `  ${command}`, ""]),
+    ...steps(facts).flatMap(([comment, command]) => [
+      `  ${paint("dim", `# ${comment}`)}`,
+      `  ${command}`,
+      "",
+    ]),
     paint("dim", "Ctrl-C stops it."),
     "",
   ].join("\n");
 }
 
+const NEW_KEY = JSON.stringify({
+  name: "My agent",
+  organization: "org_acme",
+  project: "proj_acme",
+  environment: "live",
+  scopes: ["read"],
+});
+
 /** The README shows the same lines with their answers. */
-function trySteps(url: string, opsUrl: string): readonly (readonly [comment: string, command: string])[] {
+function steps({
+  url,
+  opsUrl,
+  registryUrl,
+}: DemoFacts): readonly (readonly [comment: string, command: string])[] {
   const bearer = '-H "Authorization: Bearer $KEY"';
+  const admin = '-H "Authorization: Bearer $ADMIN"';
+  const json = '-H "Content-Type: application/json"';
+  const newKey = '-H "X-API-Key: $NEW_KEY"';
   return [
     ["without a key: refused, and the backend never hears of it", `curl -i ${url}/v1/memories`],
     ["remember something", `curl ${bearer} -d '{"text":"Ada prefers tea"}' ${url}/v1/memories`],
     ["find it again", `curl ${bearer} -d '{"query":"tea"}' ${url}/v1/memories/search`],
     ["who is this key?", `curl ${bearer} ${url}/v1/me`],
     ["another organization sees nothing of it", `curl -H "X-API-Key: $OTHER_KEY" ${url}/v1/memories`],
-    ["a key that may only read", `curl -H "X-API-Key: $READ_KEY" -X DELETE ${url}/v1/memories/m_1`],
+    [
+      "make a key of your own, which may only read",
+      `NEW=$(curl -s ${admin} ${json} -d '${NEW_KEY}' ${registryUrl}/v1/api-keys); echo "$NEW"`,
+    ],
+    [
+      "its id and its secret, out of the answer",
+      `NEW_ID=$(echo "$NEW" | grep -o 'key_[0-9A-Z]*') NEW_KEY=$(echo "$NEW" | grep -o 'mem_live_\\w\\{32\\}')`,
+    ],
+    ["it reads", `curl ${newKey} ${url}/v1/memories`],
+    ["and nothing else", `curl ${newKey} -X DELETE ${url}/v1/memories/m_1`],
+    [
+      "revoke it; the answer comes when the gate refuses it",
+      `curl ${admin} -X DELETE "${registryUrl}/v1/api-keys/$NEW_ID?wait=10s"`,
+    ],
+    ["refused from now on", `curl ${newKey} ${url}/v1/memories`],
     ["what each key used", `curl -s ${opsUrl}/metrics | grep 'key_requests_total.*"ok"'`],
   ];
 }
