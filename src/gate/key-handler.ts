@@ -82,6 +82,10 @@ export function checkGrant(
   // Of another kind: the registry says what is wrong with it.
   if (!Array.isArray(scopes)) return undefined;
   const held = heldScopes(key.scopes, inclusion);
-  const isBeyond = scopes.some((scope: unknown) => typeof scope === "string" && !isHeld(scope, held));
-  return isBeyond ? new Denial("grant_denied", { note: "a scope that the key does not hold" }) : undefined;
+  const beyond = scopes.findIndex((scope: unknown) => typeof scope === "string" && !isHeld(scope, held));
+  if (beyond === -1) return undefined;
+  return new Denial("grant_denied", {
+    note: "a scope that the key does not hold",
+    detail: `A key cannot give away what it does not hold (/scopes/${beyond}).`,
+  });
 }
