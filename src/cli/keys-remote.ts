@@ -4,7 +4,7 @@ import { z } from "zod";
 import { propagationSchema } from "../registry/propagation.ts";
 import { keyViewSchema, newKeySchema, rotatedKeySchema } from "../registry/view.ts";
 import type { CommandIo } from "./command.ts";
-import { failure } from "./keys-command.ts";
+import { failure, usageError } from "./keys-command.ts";
 import { readAccess, registryAccessOptions } from "./registry-access.ts";
 import { RegistryApi } from "./registry-api.ts";
 
@@ -51,7 +51,9 @@ export async function withRegistry<T>(
 
 /** One of its own for each call of the command, so that only its repeats are the same request. */
 export function idempotencyKey(given: string | undefined): string {
-  return given ?? randomUUID();
+  if (given === undefined) return randomUUID();
+  if (/^[!-~]{1,255}$/.test(given)) return given;
+  throw usageError("--idempotency-key must be 1 to 255 visible ASCII characters");
 }
 
 /** The secret of an answer, which a repeat of the request lacks. */

@@ -75,6 +75,16 @@ test("list goes through all pages up to its limit, and says where the rest begin
   expect([none.code, none.stdout]).toEqual([0, ""]);
 });
 
+test("on a terminal statuses are coloured, unless NO_COLOR says no", async () => {
+  await registry.makeKey({ organization: "org_colour", environment: "live" });
+  const show = async (more: object): Promise<string> => {
+    const call = { env: { ...envOf(), ...more }, isTerminal: true };
+    return (await runKeys(["list", "--organization", "org_colour"], call)).stdout;
+  };
+  expect(await show({})).toContain("\u001b[32mactive\u001b[39m");
+  expect(await show({ NO_COLOR: "1" })).not.toContain("\u001b");
+});
+
 test("list filters as the registry does", async () => {
   const { id } = await registry.makeKey({ organization: "org_f", name: "needle", environment: "live" });
   const gone = await registry.makeKey({ organization: "org_f", environment: "test", project: "proj_f" });

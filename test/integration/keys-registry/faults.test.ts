@@ -241,6 +241,11 @@ test.for<readonly [args: string, env: Record<string, string>, says: RegExp]>([
     /--expires-in-days must be a number/,
   ],
   ["create --registry http://x --organization o --checksum", {}, /Unknown option '--checksum'/],
+  [
+    "create --registry http://x --organization o --idempotency-key ü",
+    { KEYWARD_REGISTRY_TOKEN: "t" },
+    /--idempotency-key must be/,
+  ],
   ["rotate --registry http://x key_1 --finish --overlap 1h", {}, /--finish and --cancel go alone/],
   ["rotate --registry http://x key_1 --overlap soon", {}, /--overlap must be a duration/],
   ["revoke --registry http://x key_1 --wait 11m", {}, /--wait must be at most 10m/],
