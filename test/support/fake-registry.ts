@@ -207,9 +207,9 @@ export class FakeRegistry implements AsyncDisposable {
     this.asked.push({ call, method, url: request.url ?? "", headers });
     if (call !== undefined && this.#interferences.get(call)?.(request, response) === true) return;
     if (headers.authorization !== `Bearer ${this.#token}`) return void response.writeHead(401).end();
+    if (call === undefined && this.answerOthers?.(request, response) === true) return;
     const since = url.searchParams.get("since");
     switch (call) {
-    if (call === undefined && this.answerOthers?.(request, response) === true) return;
       case "keys":
         return this.#sendKeys(request, response, since);
       case "changes":
