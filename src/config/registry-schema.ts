@@ -105,7 +105,10 @@ const consolePages = z
       .refine(isHttpUrl, "must be an http:// or https:// URL without user, query and fragment")
       .optional(),
   })
-  .describe("Where people manage keys in a browser.")
+  .describe(
+    "Where people manage keys in a browser, behind any path prefix that a proxy takes off. Sessions live in the memory of " +
+      "one process: several registries behind one address need sticky sessions.",
+  )
   .prefault({});
 
 function isHttpUrl(text: string): boolean {
