@@ -15,10 +15,10 @@ import { useAttempt } from "./attempt.ts";
 
 const OVERLAPS = [
   { value: "0s", text: "Not at all" },
-  { value: "15m", text: "15 minutes" },
-  { value: "1h", text: "1 hour" },
-  { value: "6h", text: "6 hours" },
-  { value: "24h", text: "24 hours" },
+  { value: "15m", text: "15 min" },
+  { value: "1h", text: "1 h" },
+  { value: "6h", text: "6 h" },
+  { value: "24h", text: "24 h" },
   { value: "7d", text: "7 days" },
 ] as const;
 

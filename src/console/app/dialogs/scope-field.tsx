@@ -1,6 +1,6 @@
 /** The scopes of a new key: those that other keys have are one press away, any other can be typed. */
 import type { JSX } from "preact";
-import { useId, useState } from "preact/hooks";
+import { useId, useRef, useState } from "preact/hooks";
 import { listKeys } from "../api/calls.ts";
 import { Icon } from "../parts/icon.tsx";
 import { announce } from "../state/announcer.ts";
@@ -18,11 +18,9 @@ const BETWEEN = /[\s,]+/;
 export function ScopeField({ scopes, onChange, fault }: ScopeFieldProps): JSX.Element {
   const [text, setText] = useState("");
   const id = useId();
-  const known = useLoaded("scopes", (how) => listKeys({}, how));
-  const offered = [...new Set((known.data?.items ?? []).flatMap((key) => key.scopes))]
-    .filter((scope) => !scopes.includes(scope))
-    .toSorted()
-    .slice(0, OFFERED_MAX);
+  // A button that was pressed is gone then; the focus must not be.
+  const input = useRef<HTMLInputElement>(null);
+  const offered = useScopesOfOthers().filter((scope) => !scopes.includes(scope));
   const add = (given: string): void => {
     const wanted = given.split(BETWEEN).filter((scope) => scope !== "");
     if (wanted.length === 0) return;
@@ -33,8 +31,7 @@ export function ScopeField({ scopes, onChange, fault }: ScopeFieldProps): JSX.El
   const remove = (scope: string): void => {
     onChange(scopes.filter((other) => other !== scope));
     announce(`Removed ${scope}`);
-    // The button is gone; the focus must not be.
-    document.querySelector<HTMLElement>(`#${CSS.escape(id)}`)?.focus();
+    input.current?.focus();
   };
   return (
     <div class="field">
@@ -44,6 +41,7 @@ export function ScopeField({ scopes, onChange, fault }: ScopeFieldProps): JSX.El
           <Chosen key={scope} scope={scope} onRemove={() => remove(scope)} />
         ))}
         <input
+          ref={input}
           id={id}
           class="bare mono"
           value={text}
@@ -66,7 +64,13 @@ export function ScopeField({ scopes, onChange, fault }: ScopeFieldProps): JSX.El
           onBlur={() => add(text)}
         />
       </div>
-      <Offered scopes={offered} onAdd={add} />
+      <Offered
+        scopes={offered}
+        onAdd={(scope) => {
+          add(scope);
+          input.current?.focus();
+        }}
+      />
       <p class="hint" id={`${id}-hint`}>
         {scopes.length === 0
           ? "Without scopes it reaches only routes that need none."
@@ -79,6 +83,13 @@ export function ScopeField({ scopes, onChange, fault }: ScopeFieldProps): JSX.El
       )}
     </div>
   );
+}
+
+/** Of the latest keys. */
+function useScopesOfOthers(): readonly string[] {
+  const { data } = useLoaded("scopes", (how) => listKeys({}, how));
+  const scopes = new Set((data?.items ?? []).flatMap((key) => key.scopes));
+  return [...scopes].toSorted().slice(0, OFFERED_MAX);
 }
 
 function Chosen({ scope, onRemove }: { readonly scope: string; readonly onRemove: () => void }): JSX.Element {

@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import type { AuditEntry } from "../api/shapes.ts";
 import { Empty } from "../parts/notice.tsx";
 import { Time } from "../parts/time.tsx";
+import { absoluteTime, duration } from "../parts/wording.ts";
 import { hrefOf } from "../state/route.ts";
 
 interface AuditTableProps {
@@ -111,16 +112,24 @@ function Details({ entry: { details } }: { readonly entry: AuditEntry }): JSX.El
     <dl class="details">
       {given.map(([name, value]) => (
         <div key={name}>
-          <dt>{name.replaceAll("_", " ")}</dt>
-          <dd>{detailText(value)}</dd>
+          <dt>{DETAILS[name] ?? name.replaceAll("_", " ")}</dt>
+          <dd>{name.endsWith("_ms") ? duration(Number(value)) : detailText(value)}</dd>
         </div>
       ))}
     </dl>
   );
 }
 
+const DETAILS: Readonly<Record<string, string>> = {
+  overlap_ms: "overlap",
+  expires_at: "expiry",
+  status: "was",
+};
+const INSTANT = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
+
 function detailText(value: unknown): string {
-  if (typeof value === "string" || typeof value === "number") return String(value);
+  if (typeof value === "string") return INSTANT.test(value) ? absoluteTime(Date.parse(value)) : value;
+  if (typeof value === "number") return String(value);
   if (Array.isArray(value)) return value.map(detailText).join(", ");
   if (value === null) return "none";
   if (typeof value !== "object") return JSON.stringify(value);

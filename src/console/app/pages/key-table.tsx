@@ -16,7 +16,7 @@ interface KeyTableProps {
   readonly isStale: boolean;
 }
 
-const SCOPES_SHOWN = 3;
+const SCOPES_SHOWN = 2;
 
 export function KeyTable({ keys, usage, isStale }: KeyTableProps): JSX.Element {
   return (
@@ -65,6 +65,9 @@ function KeyRow({ view, usage }: { readonly view: Key; readonly usage: DayOfKeys
         <span class="under until-medium">
           {ownerText(organization)}
           {environment !== undefined && ` · ${environment}`}
+        </span>
+        <span class="under until-small">
+          Last used <Time at={view.last_used_at} none="never" />
         </span>
       </th>
       <td class="from-medium">

@@ -121,9 +121,12 @@ function summary(points: readonly Point[]): string {
   return `${counted(sum("ok"), "request")} served, ${wholeNumber(sum("denied"))} refused, ${counted(sum("errors"), "error")}.`;
 }
 
-const withTime = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
+const withTime = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
+const timeOnly = new Intl.DateTimeFormat("en-GB", { timeStyle: "short" });
+const dayOnly = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 /** The registry's days are those of UTC. */
-const utcDay = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeZone: "UTC" });
+const utcDay = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeZone: "UTC" });
+const utcDayOnly = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 
 function stepText(atMs: number, { step }: Timeline): string {
   return step === "day" ? `${utcDay.format(atMs)} (UTC)` : withTime.format(atMs);
@@ -197,13 +200,13 @@ function optionsFor(
     ...(step === "day" && { tzDate: (seconds: number) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC") }),
     legend: { show: false },
     cursor: { drag: { setScale: false, x: false, y: false }, points: { show: false }, y: false },
-    padding: [10, 4, 0, 0],
+    padding: [10, 16, 0, 0],
     scales: {
       x: { time: true, range: () => [first, last] },
       y: { range: (_plot, _low, high) => [0, Math.max(4, high * 1.08)] },
     },
     axes: [
-      { ...axis, grid: { show: false }, size: 28 },
+      { ...axis, ...timeAxis(points, step), grid: { show: false }, size: 28 },
       {
         ...axis,
         size: 46,
@@ -221,5 +224,21 @@ function optionsFor(
         },
       ],
     },
+  };
+}
+
+const HOUR = 3600;
+const DAY = 24 * HOUR;
+
+/** Days where the row is days long, else times of day. */
+function timeAxis(points: readonly Point[], step: Timeline["step"]): Partial<uPlot.Axis> {
+  const isInDays = step === "day" || points.length > 48;
+  const format = step === "day" ? utcDayOnly : isInDays ? dayOnly : timeOnly;
+  return {
+    incrs: isInDays
+      ? [DAY, 2 * DAY, 3 * DAY, 5 * DAY, 7 * DAY]
+      : [300, 600, 900, 1800, HOUR, 2 * HOUR, 3 * HOUR, 4 * HOUR, 6 * HOUR],
+    space: 56,
+    values: (_plot, splits) => splits.map((seconds) => format.format(seconds * 1000)),
   };
 }

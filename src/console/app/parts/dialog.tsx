@@ -7,6 +7,9 @@ import type { ComponentChildren, JSX } from "preact";
 import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "./icon.tsx";
 
+/** The last is on top: Escape is meant for that one. */
+const open: HTMLDialogElement[] = [];
+
 interface DialogProps {
   readonly title: string;
   /** Somebody wants it closed. It stays open as long as it is drawn. */
@@ -29,7 +32,18 @@ export function Dialog(props: DialogProps): JSX.Element {
     if (element === null) return;
     const invoker = document.activeElement;
     element.showModal();
+    open.push(element);
+    const onKey = (event: KeyboardEvent): void => {
+      if (event.key !== "Escape" || event.isComposing || event.defaultPrevented || open.at(-1) !== element)
+        return;
+      event.preventDefault();
+      latestClose.current();
+    };
+    // Not on the dialog: the focus is nowhere after what had it was removed.
+    document.addEventListener("keydown", onKey);
     return () => {
+      document.removeEventListener("keydown", onKey);
+      open.splice(open.indexOf(element), 1);
       element.close();
       // The browser gives the focus back where it can; a removed element it cannot.
       if (document.activeElement === document.body && invoker instanceof HTMLElement) invoker.focus();
@@ -43,11 +57,6 @@ export function Dialog(props: DialogProps): JSX.Element {
       aria-labelledby={titleId}
       // A second Escape would close it unasked; every Escape is ours.
       {...{ closedby: "none" }}
-      onKeyDown={(event) => {
-        if (event.key !== "Escape" || event.defaultPrevented) return;
-        event.preventDefault();
-        latestClose.current();
-      }}
       onCancel={(event) => event.preventDefault()}
     >
       <div class="dialog-head">

@@ -1,7 +1,7 @@
 /** A moment: relative in the text, exact in the title and for machines. */
 import type { JSX } from "preact";
 import { useNow } from "../state/clock.ts";
-import { absoluteTime, relativeTime } from "./wording.ts";
+import { absoluteTime, exactTime, relativeTime } from "./wording.ts";
 
 interface TimeProps {
   readonly at: string | undefined;
@@ -14,7 +14,7 @@ export function Time({ at, none = "Never" }: TimeProps): JSX.Element {
   if (at === undefined) return <span class="quiet">{none}</span>;
   const atMs = Date.parse(at);
   return (
-    <time dateTime={at} title={absoluteTime(atMs)}>
+    <time dateTime={at} title={exactTime(atMs)}>
       {relativeTime(atMs, nowMs)}
     </time>
   );
@@ -26,7 +26,7 @@ export function ExactTime({ at, none = "Never" }: TimeProps): JSX.Element {
   if (at === undefined) return <span class="quiet">{none}</span>;
   const atMs = Date.parse(at);
   return (
-    <time dateTime={at}>
+    <time dateTime={at} title={exactTime(atMs)}>
       {absoluteTime(atMs)} <span class="quiet">({relativeTime(atMs, nowMs)})</span>
     </time>
   );

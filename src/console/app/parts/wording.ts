@@ -6,8 +6,10 @@ const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
 
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
-const absolute = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "medium" });
-const day = new Intl.DateTimeFormat("en", { dateStyle: "medium" });
+// Day before month in letters: nobody reads it the wrong way round.
+const absolute = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
+const exact = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "long" });
+const day = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });
 const whole = new Intl.NumberFormat("en");
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
@@ -30,6 +32,8 @@ export function relativeTime(atMs: number, nowMs: number): string {
 }
 
 export const absoluteTime = (atMs: number): string => absolute.format(atMs);
+/** To the second, with the time zone. */
+export const exactTime = (atMs: number): string => exact.format(atMs);
 export const dateOf = (atMs: number): string => day.format(atMs);
 export const wholeNumber = (count: number): string => whole.format(count);
 export const shortNumber = (count: number): string => short.format(count);

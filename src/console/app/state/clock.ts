@@ -1,15 +1,16 @@
-/** The present, for times that are shown relative to it. Moves twice a minute, for the whole page. */
+/** The present, for times that are shown relative to it: they are drawn again twice a minute. */
 import { Observable, useObservable } from "./observable.ts";
 
 const EVERY_MS = 30_000;
 
-const now: Observable<number> = new Observable(Date.now());
+const ticks: Observable<number> = new Observable(0);
 
 export function startClock(): void {
-  setInterval(() => now.set(Date.now()), EVERY_MS);
+  setInterval(() => ticks.set(ticks.value + 1), EVERY_MS);
 }
 
-/** Milliseconds since 1970, at most half a minute ago. */
+/** Milliseconds since 1970, when this component was last drawn. */
 export function useNow(): number {
-  return useObservable(now);
+  useObservable(ticks);
+  return Date.now();
 }
