@@ -1,6 +1,8 @@
 /** The scene that browser tests, pictures and developers use shows something of everything. */
+import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { ConsolePage } from "../../support/console-page.ts";
+import { waitFor } from "../../support/wait-for.ts";
 import { startConsoleScene } from "../../support/console-scene.ts";
 
 interface Scene {
@@ -11,6 +13,7 @@ interface Scene {
 test("the scene has keys in every state, usage with refusals, gates that follow and that do not", async () => {
   await using scene = await startConsoleScene({ usageDays: 2 });
   const page = await ConsolePage.signedIn(scene.url, scene.tokens.viewer);
+  const cookie = page.cookie?.split("=")[1] ?? "";
   const ask = async <T>(path: string): Promise<T> => (await page.call(`GET ${path}`)).json() as T;
   type Key = { readonly id: string; readonly status: string; readonly environment: string };
   const { items: keys } = await ask<{ items: readonly Key[] }>("/v1/api-keys?limit=200");
@@ -47,6 +50,12 @@ test("the scene has keys in every state, usage with refusals, gates that follow 
     "gate-eu-2 true 0",
     "gate-us-1 true 7",
   ]);
+  await page.send("DELETE /console/session");
+  const log = await waitFor("the log to tell of the last request", async () => {
+    const text = await readFile(scene.folder.file("registry.log"), "utf8");
+    return text.includes('"DELETE"') && text;
+  });
+  for (const hidden of [cookie, ...Object.values(scene.tokens)]) expect(log).not.toContain(hidden);
 });
 
 test("the real console is built at the first request, small enough, and names what it loads", async () => {

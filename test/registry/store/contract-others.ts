@@ -32,6 +32,19 @@ export function othersContract(makeBed: MakeBed): void {
     expect((await store.listAudit({ subject: "org_1" }, { limit: 10 })).items).toHaveLength(4);
   });
 
+  test("the audit log keeps where somebody did it, apart from what was done", async () => {
+    await using bed = await makeBed();
+    const store = await bed.open();
+    const details = { name: { from: null, to: "One" } };
+    const token = { kind: "token", id: "tok_1", address: undefined } as const;
+    const entry = { ...auditOf("org_1", "organization.create"), details };
+    await store.putOrganization("org_1", "One", { ...entry, actor: { ...token, via: "console" } }, NOW_MS);
+    await store.putOrganization("org_1", "Two", { ...entry, actor: token }, NOW_MS);
+    const { items } = await store.listAudit({ subject: "org_1" }, { limit: 10 });
+    expect(items.map(({ actor }) => actor)).toStrictEqual([token, { ...token, via: "console" }]);
+    expect(items.map((item) => item.details)).toStrictEqual([details, details]);
+  });
+
   test("a project belongs to an organization that exists, for good", async () => {
     await using bed = await makeBed();
     const store = await bed.open();
