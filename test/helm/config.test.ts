@@ -130,9 +130,7 @@ describe.skipIf(helm === undefined)("the chart", () => {
     if (gate === undefined || registry === undefined) throw new Error("not both are there");
     const service = find(objects, "Service", `${RELEASE}-keyward-registry`);
     const [port] = specOf<{ ports: { port: number }[] }>(service).ports;
-    expect(configOf(objects, gate).keys?.registry?.url).toBe(
-      `http://${service.metadata.name}:${port?.port}/v1/gate`,
-    );
+    expect(configOf(objects, gate).keys?.registry?.url).toBe(`http://${service.metadata.name}:${port?.port}`);
     const secretsOf = ({ spec }: PodTemplate): unknown =>
       (spec.volumes ?? []).flatMap(({ secret }) =>
         secret === undefined ? [] : [[secret.secretName, secret.items?.[0]?.key]],

@@ -28,7 +28,10 @@ export interface Container {
   readonly securityContext?: SecurityContext;
   readonly resources?: { readonly requests?: Texts; readonly limits?: Texts };
   readonly lifecycle?: {
-    readonly preStop?: { readonly sleep?: { readonly seconds: number }; exec?: unknown };
+    readonly preStop?: {
+      readonly sleep?: { readonly seconds: number };
+      readonly exec?: { readonly command: readonly string[] };
+    };
   };
   readonly startupProbe?: Probe;
   readonly livenessProbe?: Probe;

@@ -34,7 +34,7 @@ const byTemplate: readonly Refusal[] = [
   ],
   ["gate", ["gate.config.upstreams={}"], /gate\.config\.upstreams is needed/],
   ["gate", ['gate.keys.existingSecret=""'], /no keys: set/],
-  ["gate", ['gate.keys.registry.url="http://registry:8090/v1/gate"'], /exclude each other/],
+  ["gate", ['gate.keys.registry.url="http://registry:8090"'], /exclude each other/],
   ["sqlite", ['registry.tokens.existingSecret=""'], /no token for the registry/],
   ["postgres", ['registry.storage.postgres.existingSecret=""'], /postgres\.existingSecret is needed/],
   ["postgres", ["gate.networkPolicy.backend.podSelector=null"], /ports needs .*podSelector/],

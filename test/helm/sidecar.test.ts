@@ -165,7 +165,7 @@ describe.skipIf(helm === undefined || helm3 === undefined)(
 
     test("takes keys from a registry, with a token that is mounted", async () => {
       const objects = render(
-        'keyward-sidecar.keys={"existingSecret":"","registry":{"url":"http://keys-keyward-registry:8090/v1/gate","tokenSecret":{"name":"tokens"}}}',
+        'keyward-sidecar.keys={"existingSecret":"","registry":{"url":"http://keys-keyward-registry:8090","tokenSecret":{"name":"tokens"}}}',
         'keyward-sidecar.secrets={"backend":{"secretName":"tokens"}}',
       );
       expect(invalidObjects(objects)).toEqual([]);

@@ -7,7 +7,7 @@
 {{- if eq $source "file" -}}
 {{- $keys = dict "file" (printf "/etc/keyward-keys/%s" $gate.keys.file) -}}
 {{- else -}}
-{{- $own := printf "http://%s-registry:%v/v1/gate" (include "keyward.fullname" .) .Values.registry.service.port -}}
+{{- $own := printf "http://%s-registry:%v" (include "keyward.fullname" .) .Values.registry.service.port -}}
 {{- $registry := dict
     "url" (ternary $own $gate.keys.registry.url (eq $source "own"))
     "snapshot_file" "/var/lib/keyward/snapshot.ndjson"
