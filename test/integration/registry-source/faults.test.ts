@@ -133,6 +133,14 @@ const faults: readonly Fault[] = [
     expected: UNHARMED,
     isUp: true,
   },
+  {
+    name: "clock jump ahead",
+    begin: (_registry, _keys, gate) => {
+      if (gate !== undefined) gate.clock.wallMs += 48 * HOUR_MS;
+    },
+    expected: UNHARMED,
+    isUp: true,
+  },
 ];
 
 const OTHER_DIGEST = `sha256:${"ab".repeat(32)}`;
