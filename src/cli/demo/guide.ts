@@ -1,5 +1,5 @@
 /** What the demo prints: where things are, and lines to paste. */
-import { styleText } from "node:util";
+import { formatTable, paint as paintCell, type Row, type Style } from "../table.ts";
 import type { DemoKeys } from "./keys.ts";
 
 export interface DemoFacts {
@@ -16,7 +16,7 @@ export interface DemoFacts {
   readonly keys: DemoKeys;
 }
 
-type Style = Parameters<typeof styleText>[0];
+type Place = readonly [name: string, value: string, note: string];
 
 /** One line for programs. */
 export function factsAsJson(facts: DemoFacts): string {
@@ -35,14 +35,15 @@ export function factsAsJson(facts: DemoFacts): string {
 
 /** The screen for people. */
 export function guide(facts: DemoFacts, isColoured: boolean): string {
-  const paint = (style: Style, text: string): string =>
-    isColoured ? styleText(style, text, { validateStream: false }) : text;
+  const paint = (style: Style, text: string): string => paintCell({ text, style }, isColoured);
   const title = (text: string): string => paint("bold", text);
   const { url, opsUrl, registryUrl, consoleUrl, backendUrl, keys } = facts;
-  const places: readonly (readonly [name: string, value: string, note: string])[] = [
+  const places: readonly Place[] = [
     ["gate", url, "what clients call"],
     ["registry", registryUrl, "where keys are made and revoked"],
-    ...(consoleUrl === undefined ? [] : [["console", consoleUrl, "sign in with the token below"] as const]),
+    ...(consoleUrl === undefined
+      ? []
+      : [["console", consoleUrl, "sign in with the token below"] satisfies Place]),
     ["operations", opsUrl, "/metrics /readyz /livez /version"],
     ["backend", backendUrl, "asks for no key: only the gate should reach it"],
     ["files", facts.folder, facts.isTemporary ? "configs, keys and logs; removed at the end" : "kept"],
@@ -53,10 +54,7 @@ export function guide(facts: DemoFacts, isColoured: boolean): string {
     "",
     `${title("Keyward demo")}: a gate, its key registry and a small memory backend`,
     "",
-    ...places.map(
-      ([name, value, note]) => `  ${name.padEnd(12)}${paint("cyan", value)}  ${paint("dim", note)}`,
-    ),
-    "",
+    formatTable(places.map(placeRow), isColoured),
     title("Paste these into another terminal"),
     paint(
       "dim",
@@ -75,6 +73,10 @@ export function guide(facts: DemoFacts, isColoured: boolean): string {
     paint("dim", "Ctrl-C stops it."),
     "",
   ].join("\n");
+}
+
+function placeRow([name, value, note]: Place): Row {
+  return [`  ${name}`, { text: value, style: "cyan" }, { text: note, style: "dim" }];
 }
 
 const NEW_KEY = JSON.stringify({
