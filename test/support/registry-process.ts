@@ -28,7 +28,16 @@ export async function startRegistryProcess(
   port = 0,
 ): Promise<RegistryProcess> {
   await folder.write("registry.yaml", portsOf(port) + config);
-  const child = await startChild(process.execPath, [launcher, "registry"], { cwd: folder.path, env });
+  return await running(await startChild(process.execPath, [launcher, "registry"], { cwd: folder.path, env }));
+}
+
+/** One with a config that is there already. */
+export async function startReadyRegistry(configFile: string, env: Env): Promise<RegistryProcess> {
+  const command = [launcher, "registry", "--config", configFile];
+  return await running(await startChild(process.execPath, command, { env }));
+}
+
+async function running(child: Child): Promise<RegistryProcess> {
   try {
     const listening = await child.find("log line that says listening", (stdout) =>
       linesOf(stdout).find((line) => line["msg"] === "registry listening"),

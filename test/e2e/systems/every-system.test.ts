@@ -1,5 +1,6 @@
 /**
- * What holds for each of the five ready configs, started as users start it: where the key stands,
+ * What holds for each of the five ready configs, started as users start it, with its key file and
+ * with a registry in place of it: where the key stands,
  * what the backend learns, what a refused client is told, and that nothing refused gets through.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -8,7 +9,7 @@ import type { Answer, Asked } from "../../support/http-client.ts";
 import { readSeries } from "../../support/metrics-text.ts";
 import { connectRaw } from "../../support/raw-client.ts";
 import { headerOf } from "../../support/system-backend.ts";
-import { type SystemName, type SystemScene, startSystem } from "../../support/system-scene.ts";
+import { type KeysFrom, type SystemName, type SystemScene, startSystem } from "../../support/system-scene.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
 /** What a system documents, as far as every system does. */
@@ -157,7 +158,10 @@ const IDENTITY_HEADERS = [
 const DAY_MS = 86_400_000;
 const fromNow = (ms: number): string => new Date(Date.now() + ms).toISOString();
 
-describe.for(systems)("$name", (system) => {
+const places: readonly KeysFrom[] = ["a key file", "a registry"];
+const everywhere = systems.flatMap((system) => places.map((from) => ({ ...system, from })));
+
+describe.for(everywhere)("$name, keys from $from", (system) => {
   let scene: SystemScene;
   const { scheme, header } = system;
   const make = (what: string, fields: KeyFields = {}): KeyFixture =>
@@ -174,7 +178,7 @@ describe.for(systems)("$name", (system) => {
   const unknown = `${system.head}EXAMPLE-a-key-that-nobody-made`;
 
   beforeAll(async () => {
-    scene = await startSystem(system.name, [expired, revoked, notYet, other]);
+    scene = await startSystem(system.name, [expired, revoked, notYet, other], system.from);
   });
   afterAll(async () => {
     await scene[Symbol.asyncDispose]();

@@ -5,12 +5,22 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { digestOf, formatDigest } from "../../../src/keys/digest.ts";
+import { loadGateConfig } from "../../../src/config/load.ts";
+import { loadRegistryConfig } from "../../../src/config/registry-load.ts";
 import { runChild } from "../../support/child.ts";
 import { launcher, startGateProcess } from "../../support/gate-process.ts";
 import { ask } from "../../support/http-client.ts";
 import { projectRoot } from "../../support/source-files.ts";
 import { startSystemBackend } from "../../support/system-backend.ts";
-import { configFile, exampleSecrets, keysFile, systemNames } from "../../support/system-scene.ts";
+import {
+  configFile,
+  exampleSecrets,
+  keysFile,
+  registryFile,
+  systemNames,
+  withRegistry,
+} from "../../support/system-scene.ts";
+import { makeTempFolder } from "../../support/temp-folder.ts";
 
 /** What the configs take from the environment; unset, so that the defaults are tested. */
 const BARE = {
@@ -27,7 +37,10 @@ interface KeyFile {
 
 /** The gate's; the registry server's config has its own check. */
 const configs = readdirSync(join(projectRoot, "config"))
-  .filter((name) => name.endsWith(".yaml") && name !== "registry.yaml" && !/(^|\.)keys\.yaml$/.test(name))
+  .filter(
+    (name) =>
+      name.endsWith(".yaml") && !/(^|\.)registry\.yaml$/.test(name) && !/(^|\.)keys\.yaml$/.test(name),
+  )
   .map((name) => `config/${name}`);
 
 test("there is one for each system", () => {
@@ -61,6 +74,30 @@ describe.for(systemNames)("%s", (name) => {
       if (digest === undefined) expect(secret, id).toMatch(/^\$\{\w+:-\w+_EXAMPLE-[a-z-]+\}$/);
       else expect(digest, id).toBe(formatDigest(digestOf(told ?? "")));
     }
+  });
+
+  test("with a registry in place of the key file, as its comment says, it is as sound", async () => {
+    await using folder = await makeTempFolder();
+    const file = await folder.write("keyward.yaml", withRegistry(await readFile(configFile(name), "utf8")));
+    const env = { ...BARE, KEYWARD_REGISTRY_GATE_TOKEN: "gate-token-0123456789" };
+    const checked = await runChild(process.execPath, [launcher, "check", "--config", file], { env });
+    expect(checked.stdout + checked.stderr).toMatch(/: ok, \d+ routes, keys of a registry\n$/);
+  });
+
+  test("its registry makes keys as the gate expects them, and knows the same scopes", () => {
+    const registry = loadRegistryConfig(registryFile(name), {});
+    const gate = loadGateConfig(configFile(name), {});
+    if (!registry.ok || !gate.ok) throw new Error([registry, gate].map((it) => JSON.stringify(it)).join());
+    expect(registry.config.key_format).toEqual(gate.config.key_format);
+    expect(registry.config.scopes).toEqual(gate.config.scopes);
+    expect(registry.config.listen).toEqual({ host: "127.0.0.1", port: 8090 });
+    const { keys, usage } = registry.config.delegation;
+    for (const { handler, scopes = [] } of gate.config.routes) {
+      if (handler === "keys") expect(keys).toEqual(expect.arrayContaining(scopes));
+      if (handler === "usage") expect([...keys, ...usage]).toEqual(expect.arrayContaining(scopes));
+    }
+    const handlers = new Set(gate.config.routes.map(({ handler }) => handler));
+    expect(keys.length > 0).toBe(handlers.has("keys"));
   });
 
   test("no example looks like a real secret", async () => {
