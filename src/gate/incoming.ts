@@ -24,8 +24,12 @@ const NEVER_RELAYED = new Set([
   "x-request-id",
 ]);
 
-/** undici's, with the header lines as they came. */
-export type Controller = Dispatcher.DispatchController & { rawHeaders?: Buffer[] | null };
+/** undici's, with the header lines as they came, and what our own client asks besides. */
+export type Controller = Dispatcher.DispatchController & {
+  rawHeaders?: Buffer[] | null;
+  /** Of a chunk, to be set by who gets it: all of it was read, its memory may be written over. */
+  isChunkRead?: boolean;
+};
 
 export interface ResponseHead {
   /** Name, value, name, value. */

@@ -7,20 +7,18 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Dispatcher } from "undici";
 import { Denial } from "../errors/denial.ts";
 import type { Admitted } from "./admit.ts";
+import { answerHead, relayInterim } from "./answer-head.ts";
+import { endWithChunk, isAllSent, writeChunk } from "./answer-body.ts";
 import type { Exchange } from "./exchange.ts";
 import { type Standing, heldUpMs, overdue } from "./deadlines.ts";
-import { type Controller, readResponseHead, reasonOf } from "./incoming.ts";
+import { type Controller, reasonOf } from "./incoming.ts";
 import type { Call } from "./own-answers.ts";
 import { type RelayContext, outgoingHeaders } from "./relay-context.ts";
-import { endAfterDrain, mayPersist } from "./reply.ts";
+import { endAfterDrain } from "./reply.ts";
 import { BodyFault, RequestBody, type BodyWatcher } from "./request-body.ts";
-import { addKeyHeaders } from "./rotation-warning.ts";
 import type { Watched } from "./sweeper.ts";
 import { mapUpstreamError, mayRetry } from "./upstream-error.ts";
 import type { Visitor } from "./waiting-room.ts";
-
-/** Interim answers relayed per request; more is an upstream gone wrong. */
-const INTERIM_MAX = 16;
 
 export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, Visitor {
   readonly admitted: Admitted;
@@ -39,6 +37,8 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
   #headers: string[] = [];
   #attempts = 0;
   #interims = 0;
+  /** Of the answer's body, where its length is declared; else negative. */
+  #bodyLeft = -1;
   #startedMs = 0;
   #dispatchedMs = 0;
   #progressMs = 0;
@@ -115,42 +115,37 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
   onResponseStart(controller: Controller, status: number, _headers: unknown, statusText?: string): void {
     this.#progress();
     if (status < 200) {
-      this.#relayInterim(controller, status);
+      if (!this.#isDone) {
+        relayInterim(controller, status, ++this.#interims, this.#call, this.#context.identityNames);
+      }
       return;
     }
     if (status > 599) throw Object.assign(new Error("status out of range"), { code: "UND_ERR_RES_STATUS" });
     this.#isHeadReceived = true;
     this.#exchange.upstreamMs = this.#progressMs - this.#dispatchedMs;
     if (this.#isDone) return;
-    const raw = controller.rawHeaders ?? [];
-    const { headers, isEventStream } = readResponseHead(raw, status, this.#context.identityNames);
-    this.#isEventStream = isEventStream;
-    addKeyHeaders(headers, this.admitted.key, this.#context.vary);
-    headers.push("X-Request-Id", this.#exchange.id);
-    // RFC 9112 section 9.3: an answer before the request is whole ends the connection.
-    if (!this.#isRequestWhole() || !mayPersist(this.#req) || this.#context.isDraining())
-      headers.push("Connection", "close");
+    const isWhole = this.#isRequestWhole();
+    const head = answerHead(controller, status, this.admitted, this.#call, this.#context, isWhole);
+    this.#isEventStream = head.isEventStream;
+    this.#bodyLeft = head.contentLength;
     this.#exchange.status = status;
-    this.#res.writeHead(status, reasonOf(statusText), headers);
+    this.#res.writeHead(status, reasonOf(statusText), head.headers);
     // Not flushHeaders(): that sends the fields as UTF-8, which changes bytes beyond ASCII.
     if (this.#isEventStream) this.#res.write("", "latin1");
-  }
-
-  #relayInterim(controller: Controller, status: number): void {
-    if (++this.#interims > INTERIM_MAX || status === 101) {
-      throw Object.assign(new Error("unexpected interim answer"), { code: "UND_ERR_RES_INTERIM" });
-    }
-    // RFC 9110 section 15.2: none to an HTTP/1.0 client.
-    if (this.#isDone || this.#req.httpVersion !== "1.1") return;
-    const { headers } = readResponseHead(controller.rawHeaders ?? [], status, this.#context.identityNames);
-    this.#res.writeInformation(status, headers);
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {
     this.#progress();
     if (this.#isDone) return;
     this.#exchange.bytesOut += chunk.length;
-    if (!this.#res.write(chunk)) {
+    this.#bodyLeft -= chunk.length;
+    if (this.#bodyLeft === 0 && this.#isRequestWhole()) {
+      this.#isAnswered = true;
+      controller.isChunkRead = endWithChunk(this.#res, chunk);
+      return;
+    }
+    controller.isChunkRead = writeChunk(this.#res, chunk);
+    if (this.#res.writableNeedDrain && !isAllSent(this.#res)) {
       this.#isPaused = true;
       controller.pause();
       this.#res.once("drain", this.#onDrain);
@@ -166,9 +161,11 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
   onResponseEnd(): void {
     if (this.#isDone) return;
     this.admitted.upstream.room.leave(this);
+    if (!this.#isAnswered) {
+      if (this.#isRequestWhole()) this.#res.end();
+      else endAfterDrain(this.#req, this.#res);
+    }
     this.#isAnswered = this.#isPaused = true;
-    if (this.#isRequestWhole()) this.#res.end();
-    else endAfterDrain(this.#req, this.#res);
     // A client that does not take the rest is watched on, or it could hold its connection for ever.
     if (this.#res.writableLength === 0) this.#release();
   }

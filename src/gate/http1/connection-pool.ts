@@ -8,7 +8,6 @@
  * request could take them for its own (undici GHSA-35p6-xmwp-9g52). `setImmediate` alone does not
  * do that: what is set while sockets are read runs before they are read again.
  */
-import { connect } from "node:net";
 import { type Asker, Connection, type ConnectionOwner, type OutgoingRequest } from "./connection.ts";
 
 export interface PoolOptions {
@@ -107,11 +106,14 @@ export class ConnectionPool implements ConnectionOwner {
 
   #connect(request: OutgoingRequest, asker: Asker): Leg {
     const { host, port, socketPath } = this.#options;
-    const socket = connect(
+    const connection = new Connection(
       socketPath === undefined
         ? { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }
         : { path: socketPath },
+      this,
     );
+    const { socket } = connection;
+    let isConnected = false;
     this.#connecting++;
     let isSettled = false;
     const settle = (): boolean => {
@@ -127,20 +129,19 @@ export class ConnectionPool implements ConnectionOwner {
       asker.failed(error);
     };
     const timer = setTimeout(() => fail(new ConnectTimeout()), this.#options.connectTimeoutMs);
-    let connection: Connection | undefined;
     socket.once("error", fail);
     socket.once("connect", () => {
       socket.off("error", fail);
       if (!settle()) return;
-      connection = new Connection(socket, this);
+      isConnected = true;
       this.#all.add(connection);
       connection.send(request, asker);
     });
     return {
-      pause: () => connection?.pause(),
-      resume: () => connection?.resume(),
+      pause: () => connection.pause(),
+      resume: () => connection.resume(),
       abort: () => {
-        if (connection !== undefined) connection.abort();
+        if (isConnected) connection.abort();
         else if (settle()) socket.destroy();
       },
     };

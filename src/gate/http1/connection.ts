@@ -3,7 +3,7 @@
  * answer on as it comes, and says at the end whether it may carry another. A connection about
  * which there is any doubt is destroyed, never reused.
  */
-import type { Socket } from "node:net";
+import { type NetConnectOpts, type Socket, connect } from "node:net";
 import type { Readable } from "node:stream";
 import { ResponseFault } from "./response-fields.ts";
 import { ResponseParser } from "./response-parser.ts";
@@ -25,7 +25,8 @@ export interface OutgoingRequest {
 export interface Asker {
   interim(status: number, headers: readonly string[]): void;
   head(status: number, reason: string, headers: readonly string[]): void;
-  data(chunk: Buffer): void;
+  /** @returns whether the chunk was read to its end: its memory is then used for the next one */
+  data(chunk: Buffer): boolean;
   ended(): void;
   /** @param error its `code` says what happened */
   failed(error: Error): void;
@@ -46,6 +47,9 @@ export interface ConnectionOwner {
   lost(connection: Connection): void;
 }
 
+/** What one read takes at most; about what a kernel hands over at once on a fast connection. */
+const READ_BYTES = 64 * 1024;
+
 export class Connection {
   readonly socket: Socket;
   readonly #owner: ConnectionOwner;
@@ -55,19 +59,31 @@ export class Connection {
   #bodyLeft = -1;
   #isRequestWhole = true;
   #isLost = false;
+  /** What is read goes here; given away when somebody still needs what stands in it. */
+  #inlet: Buffer | undefined;
+  #isInletFree = true;
   /** When it last became idle, `Clock.monotonic()`. */
   idleSinceMs = 0;
 
-  constructor(socket: Socket, owner: ConnectionOwner) {
-    this.socket = socket;
+  constructor(address: NetConnectOpts, owner: ConnectionOwner) {
     this.#owner = owner;
     this.#parser = new ResponseParser({
       interim: (status, headers) => this.#asker?.interim(status, headers),
       head: (status, reason, headers) => this.#asker?.head(status, reason, headers),
-      data: (chunk) => this.#asker?.data(chunk),
+      data: (chunk) => {
+        if (this.#asker?.data(chunk) === false) this.#isInletFree = false;
+      },
       end: () => {},
     });
-    socket.on("data", (chunk: Buffer) => this.#onData(chunk));
+    // Into memory of our own: Node would otherwise allocate 64 KiB for every read.
+    const socket = connect({
+      ...address,
+      onread: {
+        buffer: () => (this.#inlet ??= Buffer.allocUnsafeSlow(READ_BYTES)),
+        callback: (length, inlet) => this.#onRead(inlet as Buffer, length),
+      },
+    });
+    this.socket = socket;
     socket.on("end", () => this.#onEnd());
     socket.on("error", (error) => this.#lose(new ConnectionLost(error)));
     socket.on("close", () => this.#lose(new ConnectionLost()));
@@ -169,6 +185,13 @@ export class Connection {
   }
 
   // --- the answer
+
+  #onRead(inlet: Buffer, length: number): boolean {
+    this.#isInletFree = true;
+    this.#onData(length === inlet.length ? inlet : inlet.subarray(0, length));
+    if (!this.#isInletFree) this.#inlet = undefined;
+    return true;
+  }
 
   #onData(chunk: Buffer): void {
     if (this.#asker === undefined) {

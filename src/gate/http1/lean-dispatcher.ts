@@ -44,6 +44,8 @@ class LeanRequest implements Asker, Controller {
   aborted = false;
   paused = false;
   reason: Error | null = null;
+  /** Of a chunk, set by who gets it: all of it was read, its memory may be written over. */
+  isChunkRead = false;
 
   constructor(handler: Dispatcher.DispatchHandler) {
     this.#handler = handler;
@@ -96,8 +98,10 @@ class LeanRequest implements Asker, Controller {
     this.#handler.onResponseStart?.(this.#controller, status, {}, reason);
   }
 
-  data(chunk: Buffer): void {
+  data(chunk: Buffer): boolean {
+    this.isChunkRead = false;
     this.#handler.onResponseData?.(this.#controller, chunk);
+    return this.isChunkRead;
   }
 
   /** From here on the connection may be another request's: nothing may touch it any more. */

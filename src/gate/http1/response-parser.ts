@@ -11,6 +11,7 @@ export interface ResponseEvents {
   interim(status: number, headers: readonly string[]): void;
   /** @param headers name, value, name, value as sent, whitespace around values removed */
   head(status: number, reason: string, headers: readonly string[]): void;
+  /** A part of what was pushed, not a copy. */
   data(chunk: Buffer): void;
   /** The answer is whole. Called last, once. */
   end(): void;
@@ -72,6 +73,7 @@ export class ResponseParser {
   }
 
   /**
+   * @param chunk is not kept: what is needed of it later is copied
    * @returns bytes behind the end of the answer: nobody asked for them
    * @throws ResponseFault
    */
@@ -125,7 +127,7 @@ export class ResponseParser {
       if (!"HTTP/1.".startsWith(bytes.toString("latin1", 0, Math.min(7, bytes.length)))) {
         throw new ResponseFault("not HTTP/1.x");
       }
-      this.#pending = bytes;
+      this.#pending = Buffer.from(bytes);
       return bytes.subarray(bytes.length);
     }
     if (end > HEAD_BYTES_MAX) throw new ResponseFault("head too large");
@@ -214,7 +216,7 @@ export class ResponseParser {
     const lf = bytes.indexOf(LF);
     if (lf === -1) {
       if (bytes.length > LINE_BYTES_MAX) throw new ResponseFault("line too long");
-      this.#pending = bytes;
+      this.#pending = Buffer.from(bytes);
       return bytes.subarray(bytes.length);
     }
     if (lf === 0 || bytes[lf - 1] !== CR) throw new ResponseFault("bare LF");

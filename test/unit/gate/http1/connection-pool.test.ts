@@ -15,7 +15,10 @@ function askPool(pool: ConnectionPool, path: string, whenEnded?: () => void): Pr
   const asker: Asker = {
     interim() {},
     head() {},
-    data: (chunk) => (text += chunk.toString("latin1")),
+    data(chunk) {
+      text += chunk.toString("latin1");
+      return true;
+    },
     ended() {
       whenEnded?.();
       resolve(text);
