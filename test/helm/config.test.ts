@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { run as check } from "../../src/cli/check.ts";
 import { loadRegistryConfig } from "../../src/config/registry-load.ts";
+import { textOf } from "../support/source-files.ts";
 import { makeTempFolder } from "../support/temp-folder.ts";
 import { CertificateAuthority } from "../support/tls.ts";
 import { find, type KubernetesObject, type PodTemplate, podsOf, specOf, type Texts } from "./kubernetes.ts";
@@ -158,6 +159,15 @@ describe.skipIf(helm === undefined)("a change", () => {
     'gate.keys.file="other.yaml"',
   ])("that a running gate cannot pick up rolls the pods: %s", (setting) => {
     expect(templateOf("gate", "gate", setting)).not.toEqual(templateOf("gate", "gate"));
+  });
+
+  test("that the source says needs a restart is among those that roll the pods", () => {
+    const [, list = ""] = /section of (\["listen"[^\]]+\])/.exec(textOf("src/cli/running-gate.ts")) ?? [];
+    const sections = JSON.parse(list) as readonly string[];
+    for (const file of ["helm/keyward/templates/_config.tpl", "helm/keyward-sidecar/templates/_pod.tpl"]) {
+      const [, picked = ""] = /pick \$config ([^|]+)\|/.exec(textOf(file)) ?? [];
+      expect(picked.match(/\w+/g), file).toEqual(expect.arrayContaining([...sections, "keys", "cache"]));
+    }
   });
 
   test("of routes rolls the pods where that is asked for", () => {

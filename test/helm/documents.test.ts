@@ -1,11 +1,13 @@
 /** What stands beside the charts is true of them: schemas, tables of values, examples, notes. */
 import { execFileSync } from "node:child_process";
+import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { makeTempFolder } from "../support/temp-folder.ts";
 import { projectRoot, textOf } from "../support/source-files.ts";
-import { chart, helm, run, valuesFile } from "./tools.ts";
+import { find, podsOf } from "./kubernetes.ts";
+import { chart, helm, kubectl, kustomize, run, valuesFile } from "./tools.ts";
 
 test("the schemas of values hold the configs as they are (npm run generate)", () => {
   const script = join(projectRoot, ".ci/chart-schemas.ts");
@@ -61,6 +63,25 @@ test.for([
   ["helm/kustomize/README.md", "kustomize/plain/keyward.yaml"],
 ] as const)("the example in %s is the one that is tested: %s", ([page, fixture]) => {
   expect(textOf(page)).toContain(`\n${textOf(`test/helm/fixtures/${fixture}`)}\`\`\``);
+});
+
+test.skipIf(kubectl === undefined)("the README's kustomization puts the gate into a Deployment", async () => {
+  await using folder = await makeTempFolder();
+  cpSync(join(projectRoot, "helm/kustomize"), folder.file("keyward/helm/kustomize"), { recursive: true });
+  const [, kustomization = ""] = /```yaml\n(# kustomization\.yaml\n[^]+?)```/.exec(textOf("README.md")) ?? [];
+  const [deployment = "", service = ""] = textOf("test/helm/fixtures/kustomize/plain/app.yaml").split(
+    "---\n",
+  );
+  await folder.write("kustomization.yaml", kustomization);
+  await folder.write("deployment.yaml", deployment);
+  await folder.write("service.yaml", service);
+  await folder.write("keyward.yaml", textOf("test/helm/fixtures/kustomize/plain/keyward.yaml"));
+  const objects = kustomize(folder.path);
+  expect(podsOf(objects)[0]?.spec.initContainers?.[0]).toMatchObject({
+    name: "keyward",
+    restartPolicy: "Always",
+  });
+  expect(find(objects, "ConfigMap").metadata.name).toBe("keyward");
 });
 
 describe.skipIf(helm === undefined)("the chart", () => {

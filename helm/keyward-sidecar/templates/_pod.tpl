@@ -87,7 +87,7 @@ containers, runs beside them, and ends after them.
 {{/* Entries of the pod's annotations: a rollout for changes that a running gate cannot take up. */}}
 {{- define "keyward-sidecar.podAnnotations" -}}
 {{- $config := include "keyward-sidecar.config" . | fromYaml -}}
-checksum/keyward-restart: {{ pick $config "listen" "ops" "keys" "workers" "bounds" "timeouts" "metrics" "log" | toJson | sha256sum }}
+checksum/keyward-restart: {{ pick $config "listen" "ops" "keys" "workers" "bounds" "timeouts" "metrics" "log" "cache" | toJson | sha256sum }}
 {{- end }}
 
 {{/*

@@ -32,7 +32,7 @@
 {{- if .Values.gate.restartOnConfigChange -}}
 {{- $config | toJson | sha256sum -}}
 {{- else -}}
-{{- pick $config "listen" "ops" "keys" "workers" "bounds" "timeouts" "metrics" "log" | toJson | sha256sum -}}
+{{- pick $config "listen" "ops" "keys" "workers" "bounds" "timeouts" "metrics" "log" "cache" | toJson | sha256sum -}}
 {{- end -}}
 {{- end }}
 
