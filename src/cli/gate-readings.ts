@@ -22,6 +22,7 @@ export interface ReadableParts {
 export function gateReadings(parts: ReadableParts): GateReadings {
   return {
     upstreamConnections: () => parts.upstreams.connections(),
+    bypassable: () => parts.upstreams.bypassable,
     webSocketTunnels: parts.tunnels,
     keyCaches: () => cacheReadings(parts.cacheStats, parts.cache()),
     knownKeys: () => knownKeys(parts),

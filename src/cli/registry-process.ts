@@ -19,7 +19,7 @@ import { liveGates } from "../registry/propagation.ts";
 import { RegistryServer } from "../registry/server.ts";
 import type { Store } from "../registry/store.ts";
 import { consoleOptions, registryOptions, silenceMaxMs } from "./registry-options.ts";
-import { urlOf } from "./running-gate.ts";
+import { urlOf } from "./listener-url.ts";
 import { version } from "./version.ts";
 
 export interface RegistryStart {

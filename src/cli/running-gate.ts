@@ -3,13 +3,13 @@
  * another, reload on request or when a file changes, and a stop that loses nothing.
  */
 import { randomBytes } from "node:crypto";
-import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { FileStamps } from "../config/file-stamp.ts";
 import type { GateConfig } from "../config/schema.ts";
 import { watchFiles, type FileWatch } from "../config/watch.ts";
 import { type Fault, formatFault } from "../document/fault.ts";
+import { BackendProbes } from "../gate/backend-probes.ts";
 import { Gate } from "../gate/gate.ts";
 import type { GateParts } from "../gate/gate-state.ts";
 import type { ListeningSocket } from "../gate/listener.ts";
@@ -30,6 +30,7 @@ import { fixedOptions } from "./gate-options.ts";
 import { gateReadings } from "./gate-readings.ts";
 import { type KeyOrigin, openKeys } from "./key-origin.ts";
 import { type LoadedGate, loadGate } from "./load-gate.ts";
+import { urlOf } from "./listener-url.ts";
 import { version } from "./version.ts";
 
 export interface StartOptions {
@@ -82,6 +83,7 @@ export class RunningGate {
   readonly #metrics: GateMetrics;
   readonly #gate: Gate;
   readonly #ops: OpsServer;
+  readonly #probes: BackendProbes;
   #config: GateConfig;
   #watch: FileWatch | undefined;
   #stamps: FileStamps;
@@ -109,6 +111,8 @@ export class RunningGate {
     const counters = new KeyCounterTable(config.metrics.max_keys);
     this.#parts = { clock, source, callerDesk, counters, cacheStats: new KeyCacheStats() };
     const state = loaded.compile({ ...this.#parts, upstreams: loaded.upstreams });
+    upstreams.onBypassable = (upstream, address) =>
+      this.#log.warn("the backend can be reached around the gate", { upstream, address });
     upstreams.adopt(config, loaded.upstreams);
     this.#metrics = new GateMetrics({
       clock,
@@ -143,6 +147,7 @@ export class RunningGate {
       state,
     );
     this.#keys.source.onChange(() => this.#gate.keysChanged());
+    this.#probes = new BackendProbes(config);
     this.#ops = new OpsServer({
       name: "keyward",
       version,
@@ -152,6 +157,7 @@ export class RunningGate {
         open: () => (name) => this.#metrics.collect(name),
         includesProcess: true,
       }),
+      probe: (name) => this.#probes.ask(name),
       log: this.#log,
     });
   }
@@ -285,13 +291,8 @@ export class RunningGate {
     await this.#keys.close();
     await this.#upstreams.destroy();
     await this.#ops.close();
+    await this.#probes.close();
     this.#log.info("stopped");
     await this.#destination.close();
   }
-}
-
-/** The URL to reach a listener on this machine. */
-export function urlOf(address: Pick<AddressInfo, "address" | "port">): string {
-  const host = address.address === "0.0.0.0" || address.address === "::" ? "127.0.0.1" : address.address;
-  return `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`;
 }

@@ -12,7 +12,8 @@ import { type Logger, createLogger } from "../observe/logger.ts";
 import { gateMetricKinds } from "../observe/metric-catalogue.ts";
 import { createMetricsPage } from "../observe/metrics-page.ts";
 import { OpsServer } from "../observe/ops-server.ts";
-import { urlOf } from "./running-gate.ts";
+import { BackendProbes } from "../gate/backend-probes.ts";
+import { urlOf } from "./listener-url.ts";
 import { version } from "./version.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
@@ -25,6 +26,7 @@ export class PrimaryGate {
   readonly #config: GateConfig;
   readonly #pool: WorkerPool;
   readonly #ops: OpsServer;
+  readonly #probes: BackendProbes;
   readonly #destination = new LogDestination();
   readonly #log: Logger;
   #isClosing = false;
@@ -35,6 +37,7 @@ export class PrimaryGate {
     const log = createLogger({ level: config.log.level, destination, clock: systemClock });
     this.#log = log;
     this.#pool = new WorkerPool(workerCount(config.workers), port, log);
+    this.#probes = new BackendProbes(config);
     this.#ops = new OpsServer({
       name: "keyward",
       version,
@@ -48,6 +51,7 @@ export class PrimaryGate {
         open: async () => familyReader(await this.#pool.families()),
         includesProcess: true,
       }),
+      probe: (name) => this.#probes.ask(name),
       log,
     });
   }
@@ -89,6 +93,7 @@ export class PrimaryGate {
     await this.#pool.stop();
     clearTimeout(hardEnd);
     await this.#ops.close();
+    await this.#probes.close();
     this.#log.info("stopped");
     await this.#destination.flush();
   }

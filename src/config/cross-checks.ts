@@ -23,6 +23,7 @@ interface CrossCheck {
 export const crossChecks: readonly CrossCheck[] = [
   { reads: ["listen", "ops"], run: checkPorts },
   { reads: ["upstreams", "routes"], run: checkRouteUpstreams },
+  { reads: ["upstreams", "ops"], run: checkProbeUpstreams },
   { reads: ["credentials", "identity"], run: checkIdentityHeaders },
   { reads: ["credentials", "identity", "upstreams"], run: checkBackendHeaders },
   { reads: ["credentials", "identity", "headers"], run: checkKeptHeaders },
@@ -44,16 +45,29 @@ function checkPorts({ listen, ops }: GateConfig, refuse: Refuse): void {
   }
 }
 
-function checkRouteUpstreams(config: GateConfig, refuse: Refuse): void {
-  const names = Object.keys(config.upstreams);
+function checkUpstreamName({ upstreams }: GateConfig, name: string, path: Path, refuse: Refuse): void {
+  if (Object.hasOwn(upstreams, name)) return;
+  const names = Object.keys(upstreams);
+  // The name itself may come from the environment, and is not repeated.
+  const nearest = nearestWord(name, names);
+  const hint = nearest === undefined ? `; there is ${listed(names)}` : `; did you mean "${nearest}"?`;
+  refuse(path, `no such upstream${hint}`);
+}
+
+function checkProbeUpstreams(config: GateConfig, refuse: Refuse): void {
   const hasDefault = defaultUpstream(config.upstreams) !== undefined;
-  const check = (name: string, path: Path): void => {
-    if (Object.hasOwn(config.upstreams, name)) return;
-    // The name itself may come from the environment, and is not repeated.
-    const nearest = nearestWord(name, names);
-    const hint = nearest === undefined ? `; there is ${listed(names)}` : `; did you mean "${nearest}"?`;
-    refuse(path, `no such upstream${hint}`);
-  };
+  for (const [name, { upstream }] of Object.entries(config.ops.probes ?? {})) {
+    if (upstream !== undefined)
+      checkUpstreamName(config, upstream, ["ops", "probes", name, "upstream"], refuse);
+    else if (!hasDefault) {
+      refuse(["ops", "probes", name], 'needs upstream: there are several, and none is called "default"');
+    }
+  }
+}
+
+function checkRouteUpstreams(config: GateConfig, refuse: Refuse): void {
+  const hasDefault = defaultUpstream(config.upstreams) !== undefined;
+  const check = (name: string, path: Path): void => checkUpstreamName(config, name, path, refuse);
   for (const [i, { upstream, handler }] of config.routes.entries()) {
     if (typeof upstream === "string") check(upstream, ["routes", i, "upstream"]);
     else if (upstream !== undefined) {

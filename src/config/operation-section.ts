@@ -10,10 +10,25 @@ export const listen = z
   .describe("Where clients connect.")
   .prefault({});
 
+const probe = z.strictObject({
+  path: line(1024, "Path to ask the backend for, by GET.").regex(
+    /^\/[^\s#]*$/,
+    "must begin with / and hold no blank and no fragment",
+  ),
+  upstream: line(63, "Which backend; without it the default one.").optional(),
+});
+
 export const ops = z
   .strictObject({
     host: line(253, "Address to listen on.").default("0.0.0.0"),
     port: integer(0, 65_535, "Port to listen on; 0 for any free one.").default(9090),
+    probes: z
+      .record(z.string().regex(/^[a-z0-9-]{1,63}$/, "a name is 1 to 63 characters of a-z 0-9 -"), probe)
+      .refine((probes) => Object.keys(probes).length <= 16, "at most 16 probes")
+      .describe(
+        "Health checks of backends, by name: /probe/<name> answers with the status of the backend's answer.",
+      )
+      .optional(),
   })
   .describe("Where /livez, /readyz, /metrics and /version are. Not for the public.")
   .prefault({});

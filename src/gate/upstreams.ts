@@ -3,12 +3,16 @@
  * did not change, and lets the others finish what they are doing.
  */
 import type { GateConfig } from "../config/schema.ts";
+import { BypassWatch } from "./bypass-watch.ts";
 import { Upstream, type UpstreamOptions } from "./upstream.ts";
 
 type UpstreamConfig = GateConfig["upstreams"][string];
 
 export class UpstreamSet {
   readonly #made = new Map<string, { readonly signature: string; readonly upstream: Upstream }>();
+  readonly #bypass = new BypassWatch({ onOpen: (name, address) => this.onBypassable?.(name, address) });
+  /** Called when a backend turns out to be open on another address of this machine. */
+  onBypassable: ((upstream: string, address: string) => void) | undefined;
 
   /**
    * @returns by name, the upstreams that this config describes. Nothing is closed yet: call
@@ -34,6 +38,12 @@ export class UpstreamSet {
       this.#made.set(name, { signature: JSON.stringify(config.upstreams[name]), upstream });
     }
     for (const { upstream } of replaced) void upstream.close();
+    this.#bypass.follow(Object.entries(config.upstreams).map(([name, { url }]) => ({ name, url })));
+  }
+
+  /** By upstream, for those on a loopback address: can it be reached around the gate? */
+  get bypassable(): ReadonlyMap<string, boolean> {
+    return this.#bypass.found;
   }
 
   /** Sockets and requests of all upstreams together, for metrics. */
@@ -51,6 +61,7 @@ export class UpstreamSet {
   }
 
   async destroy(): Promise<void> {
+    this.#bypass.close();
     await Promise.all([...this.#made.values()].map(({ upstream }) => upstream.destroy()));
     this.#made.clear();
   }

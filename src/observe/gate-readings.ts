@@ -51,6 +51,8 @@ export interface RegistryReading {
 /** Callbacks into the other parts. What is absent is not exposed. */
 export interface GateReadings {
   readonly upstreamConnections?: () => UpstreamConnections;
+  /** By upstream: can it be reached around the gate? */
+  readonly bypassable?: () => ReadonlyMap<string, boolean>;
   readonly webSocketTunnels?: () => number;
   readonly keyCaches?: () => readonly KeyCacheReading[];
   readonly knownKeys?: () => Iterable<KnownKey>;
@@ -67,6 +69,7 @@ type KeyMetricName = Exclude<Extract<GateMetricName, `keyward_key_${string}`>, C
 type RegistryMetricName = Extract<GateMetricName, `keyward_registry_${string}`>;
 type PlainMetricName =
   | "keyward_upstream_connections"
+  | "keyward_upstream_bypassable"
   | "keyward_websocket_tunnels"
   | "keyward_observer_failures_total"
   | "keyward_log_lines_dropped_total";
@@ -155,6 +158,11 @@ export function registryCollectors(read: GateReadings["registry"]): Collectors<R
 export function plainCollectors(readings: GateReadings): Collectors<PlainMetricName> {
   return {
     keyward_upstream_connections: () => connectionSamples(readings.upstreamConnections?.()),
+    keyward_upstream_bypassable: () =>
+      Array.from(readings.bypassable?.() ?? [], ([upstream, isOpen]): Sample => [
+        seriesName("keyward_upstream_bypassable", { upstream }),
+        isOpen ? 1 : 0,
+      ]),
     keyward_websocket_tunnels: () => optional("keyward_websocket_tunnels", readings.webSocketTunnels),
     keyward_observer_failures_total: () =>
       optional("keyward_observer_failures_total", readings.observerFailures),

@@ -56,6 +56,11 @@ const kinds = {
     "Connections to upstreams (connected, free) and requests on them (running, pending, queued).",
     "state",
   ),
+  keyward_upstream_bypassable: gauge(
+    "max",
+    "1 when a backend on a loopback address answers on another address of the machine too, around the gate.",
+    "upstream",
+  ),
   keyward_key_requests_total: counter("Requests admitted for the key, by outcome.", ...KEY, "outcome"),
   keyward_key_denied_total: counter("Requests refused although the credential named this key.", ...KEY),
   keyward_key_rotating_requests_total: counter(

@@ -16,12 +16,17 @@ export interface ReadinessCheck {
   readonly detail?: string;
 }
 
+/** The status of the backend's answer; undefined when it gave none in time. */
+export type BackendHealth = number | undefined;
+
 export interface OpsServerOptions {
   readonly name: string;
   readonly version: string;
   /** Read at each `/readyz`; must not wait for anything. */
   readonly readiness: () => readonly ReadinessCheck[];
   readonly metrics: MetricsPage;
+  /** Asks a backend for its health; undefined for a name that is none. */
+  readonly probe?: (name: string) => Promise<BackendHealth> | undefined;
   readonly log: Pick<Logger, "error">;
 }
 
@@ -35,6 +40,8 @@ const KEEP_ALIVE_MS = 15_000;
 const STALL_TIMEOUT_MS = 30_000;
 /** How long `close()` lets an answer under way (a scrape, say) come to its end. */
 const CLOSE_GRACE_MS = 1_000;
+
+const PROBE = "/probe/";
 
 export class OpsServer {
   readonly #options: OpsServerOptions;
@@ -100,6 +107,7 @@ export class OpsServer {
 
   async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = pathOf(request);
+    if (path.startsWith(PROBE)) return await this.#sendProbe(request, response, path.slice(PROBE.length));
     const isKnown = path === "/livez" || path === "/readyz" || path === "/metrics" || path === "/version";
     if (!isKnown) return sendText(request, response, 404, "not found\n");
     if (request.method !== "GET" && request.method !== "HEAD") {
@@ -121,6 +129,15 @@ export class OpsServer {
       case "/metrics":
         return await this.#sendMetrics(request, response);
     }
+  }
+
+  /** The backend's status as it is, so that the kubelet judges it; nothing else of its answer. */
+  async #sendProbe(request: IncomingMessage, response: ServerResponse, name: string): Promise<void> {
+    const asked = request.method === "GET" ? this.#options.probe?.(name) : undefined;
+    if (asked === undefined) return sendText(request, response, 404, "not found\n");
+    const status = await asked;
+    if (status === undefined) return sendText(request, response, 504, "no answer\n");
+    sendText(request, response, status >= 200 && status <= 599 ? status : 502, `${status}\n`);
   }
 
   #sendReadiness(request: IncomingMessage, response: ServerResponse): void {

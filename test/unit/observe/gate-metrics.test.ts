@@ -207,6 +207,7 @@ describe("catalogue", () => {
       upstreamErrorKinds: ["connect"],
       readings: {
         upstreamConnections: () => ({ connected: 0, free: 0, running: 0, pending: 0, queued: 0 }),
+        bypassable: () => new Map([["default", false]]),
         webSocketTunnels: () => 0,
         keyCaches: () => [{ kind: "positive", hits: 0, misses: 0, evictions: 0, entries: 0 }],
         knownKeys: () => [{ ...makeCountedKey(keyCounters, "key_2"), createdAtMs: 1, expiresAtMs: 2 }],
