@@ -51,6 +51,8 @@ export default defineConfig({
       project("faults", { order: 4, timeoutMs: 300 * SECOND, serial: true }),
       project("soak", { order: 5, timeoutMs: 120 * SECOND, serial: true }),
       project("e2e", { order: 3, timeoutMs: 180 * SECOND, serial: true }),
+      project("monitoring", { order: 6, timeoutMs: 180 * SECOND, serial: true }),
+      project("console", { order: 6, timeoutMs: 120 * SECOND, serial: true }),
       project("container", { order: 6, timeoutMs: 300 * SECOND, serial: true }),
       project("cluster", { order: 6, timeoutMs: 180 * SECOND, serial: true }),
     ],

@@ -21,8 +21,10 @@ export interface Prometheus extends AsyncDisposable {
 export interface PrometheusOptions {
   /** The program, from `requireTool("prometheus", …)`. */
   readonly program: string;
-  /** Host and port whose `/metrics` is scraped every second. */
-  readonly target: string;
+  /** Host and port whose `/metrics` is scraped every second; several by job. */
+  readonly target: string | Readonly<Record<string, string>>;
+  /** Absolute paths of rule files, evaluated every second. */
+  readonly ruleFiles?: readonly string[];
   /** For its config and storage. */
   readonly folder: TempFolder;
 }
@@ -30,12 +32,22 @@ export interface PrometheusOptions {
 const START_ATTEMPTS = 3;
 
 /** Starts and waits until it answers queries. The first scrape comes some five seconds later. */
-export async function startPrometheus({ program, target, folder }: PrometheusOptions): Promise<Prometheus> {
+export async function startPrometheus({
+  program,
+  target,
+  ruleFiles = [],
+  folder,
+}: PrometheusOptions): Promise<Prometheus> {
+  const targets = typeof target === "string" ? { keyward: target } : target;
   const configFile = await folder.write(
     "prometheus.yaml",
     stringify({
-      global: { scrape_interval: "1s", scrape_timeout: "1s" },
-      scrape_configs: [{ job_name: "keyward", static_configs: [{ targets: [target] }] }],
+      global: { scrape_interval: "1s", scrape_timeout: "1s", evaluation_interval: "1s" },
+      rule_files: ruleFiles,
+      scrape_configs: Object.entries(targets).map(([job, address]) => ({
+        job_name: job,
+        static_configs: [{ targets: [address] }],
+      })),
     }),
   );
   for (let attempt = 1; ; attempt++) {
