@@ -9,7 +9,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { rm } from "node:fs/promises";
-import { cpus, tmpdir } from "node:os";
+import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { text } from "node:stream/consumers";
@@ -256,7 +256,11 @@ function table(all: readonly Figures[]): string {
   ]);
   const lines = [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);
   const [cpu] = cpus();
-  return `${KEYS} keys; ${cpu?.model}, ${cpus().length} cores, Node ${process.version}\n\n${lines.join("\n")}\n`;
+  const seeded = all.flatMap(({ seeded_s }) => seeded_s ?? []).map((seconds) => `${seconds} s`);
+  const filling = seeded.length === 0 ? "" : `; the SQLite file was filled in ${seeded.join(" and ")}`;
+  const machine = `${cpu?.model}, ${cpus().length} cores, Node ${process.version}`;
+  const loads = loadavg().map((load) => load.toFixed(1));
+  return `${KEYS} keys${filling}. ${machine}, load average ${loads.join(" ")}.\n\n${lines.join("\n")}\n`;
 }
 
 const ALONE = "KEYWARD_BENCH_ALONE";

@@ -2,14 +2,15 @@
  * A flood of keys that nobody made, at a gate in `mode: lookup` with a real registry behind it, both
  * processes: what it costs the registry, what the gate holds, and what becomes of good keys meanwhile.
  */
-import { randomBytes } from "node:crypto";
+import { fork } from "node:child_process";
 import { once } from "node:events";
-import { connect } from "node:net";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { ask } from "../support/http-client.ts";
 import { readSeries } from "../support/metrics-text.ts";
 import { residentBytes } from "../support/process-memory.ts";
 import { Cluster, type ClusterGate, type Key } from "./cluster.ts";
+import type { FloodWord } from "./flood-client.ts";
 import { Ledger } from "./ledger.ts";
 import { type Scene, type Spread, makeKeys, spreadOf } from "./revocations.ts";
 import { Traffic } from "./traffic.ts";
@@ -17,6 +18,8 @@ import { Traffic } from "./traffic.ts";
 export interface FloodOptions {
   /** Random keys, each sent once. */
   readonly keys: number;
+  /** A gate looks 256 keys up at once; beyond that it answers 503. */
+  readonly connections: number;
   readonly onProgress?: (sent: number) => void;
 }
 
@@ -43,10 +46,6 @@ export interface FloodReport {
   readonly violations: readonly string[];
 }
 
-/** More than fit into the look-ups under way together, so that some have to wait their turn. */
-const CONNECTIONS = 600;
-/** Sent at once on each of them, and answered one after the other. */
-const PIPELINED = 4;
 /** As the gate has it: look-ups at once from the start, and then a second. */
 const CALLS_BURST = 100;
 const CALLS_PER_SECOND = 50;
@@ -55,7 +54,8 @@ const FIRST_KEYS = 20;
 const SAMPLE_MS = 50;
 const REMEMBERED_MAX = 2000;
 
-export async function runFlood({ keys, onProgress = () => undefined }: FloodOptions): Promise<FloodReport> {
+export async function runFlood(options: FloodOptions): Promise<FloodReport> {
+  const { keys } = options;
   await using cluster = await Cluster.start({
     registries: 1,
     gates: 1,
@@ -67,7 +67,7 @@ export async function runFlood({ keys, onProgress = () => undefined }: FloodOpti
   });
   const [gate] = cluster.gates;
   if (gate === undefined) throw new Error("there is no gate");
-  const ledger = new Ledger({ settleMs: 10_000, maxStaleMs: 600_000, heartbeatMs: 1000 });
+  const ledger = new Ledger({ settleMs: 10_000, maxStaleMs: 600_000, heartbeatMs: 1000, isLookup: true });
   await using traffic = new Traffic(cluster, { ledger, paceMs: 5, clientsPerGate: 2 });
   const scene: Scene = { cluster, ledger, traffic };
   const good = await makeKeys(scene, GOOD_KEYS);
@@ -80,7 +80,7 @@ export async function runFlood({ keys, onProgress = () => undefined }: FloodOpti
   const startedMs = performance.now();
   const goodTimes = watchGood(scene, gate, good);
   const firstTimes = useForTheFirstTime(scene, gate, first, keys);
-  const byStatus = await flood(gate, keys, onProgress);
+  const byStatus = await flood(gate, options);
   const seconds = (performance.now() - startedMs) / 1000;
   const residentMiB = lookingMemory();
   const goodAnswers = await goodTimes();
@@ -198,64 +198,19 @@ async function useForTheFirstTime(
   return times;
 }
 
+/** From a process of its own, so that it does not hold up the clients of good keys. */
 async function flood(
   gate: ClusterGate,
-  keys: number,
-  onProgress: (sent: number) => void,
+  { keys, connections, onProgress = () => undefined }: FloodOptions,
 ): Promise<Record<number, number>> {
-  const byStatus: Record<number, number> = {};
-  let sent = 0;
-  const take = (): number => {
-    const count = Math.min(PIPELINED, keys - sent);
-    sent += count;
-    return count;
-  };
-  const counted = (status: number): void => void (byStatus[status] = (byStatus[status] ?? 0) + 1);
-  const reporting = setInterval(() => onProgress(sent), 5000);
-  try {
-    await Promise.all(Array.from({ length: CONNECTIONS }, () => floodOne(gate, take, counted)));
-  } finally {
-    clearInterval(reporting);
-  }
+  const program = join(import.meta.dirname, "flood-client.ts");
+  const child = fork(program, [gate.process.url, String(keys), String(connections)], { execArgv: [] });
+  let byStatus: Record<number, number> | undefined;
+  child.on("message", (told: FloodWord) => {
+    if ("sent" in told) onProgress(told.sent);
+    else ({ byStatus } = told);
+  });
+  const [code] = (await once(child, "exit")) as [number | null];
+  if (byStatus === undefined) throw new Error(`the flood ended early: ${code}`);
   return byStatus;
-}
-
-const STATUS_LINE = /HTTP\/1\.1 (\d{3}) /g;
-
-/** One connection: so many requests, their answers, and again. */
-async function floodOne(
-  gate: ClusterGate,
-  take: () => number,
-  counted: (status: number) => void,
-): Promise<void> {
-  const { hostname, port } = new URL(gate.process.url);
-  const socket = connect({ host: hostname, port: Number(port), noDelay: true });
-  await once(socket, "connect");
-  try {
-    const chunks = socket[Symbol.asyncIterator]() as AsyncIterator<Buffer, undefined>;
-    for (let count = take(); count > 0; count = take()) {
-      socket.write(Array.from({ length: count }, randomRequest).join(""));
-      // A status line may be cut in two.
-      let rest = "";
-      for (let answered = 0; answered < count;) {
-        const chunk = await chunks.next();
-        if (chunk.done === true) throw new Error("the gate closed a connection of the flood");
-        const text = rest + chunk.value.toString("latin1");
-        let end = 0;
-        for (const match of text.matchAll(STATUS_LINE)) {
-          counted(Number(match[1]));
-          answered++;
-          end = match.index + match[0].length;
-        }
-        rest = text.slice(Math.max(end, text.length - 16));
-      }
-    }
-  } finally {
-    socket.destroy();
-  }
-}
-
-function randomRequest(): string {
-  const key = `mem_live_${randomBytes(16).toString("hex")}`;
-  return `GET /v1/memories HTTP/1.1\r\nHost: gate\r\nAuthorization: Bearer ${key}\r\n\r\n`;
 }

@@ -20,6 +20,8 @@ export interface Promises {
   readonly maxStaleMs: number;
   /** The last contact may be that much older than the moment in which a gate was cut off. */
   readonly heartbeatMs: number;
+  /** Keys are looked up: one that a gate has never seen may get 503, though never 401. */
+  readonly isLookup?: true;
 }
 
 interface Life {
@@ -130,6 +132,7 @@ export class Ledger {
       ({ fromMs, toMs }) => endedMs >= fromMs + maxStaleMs - heartbeatMs && startedMs <= toMs + settleMs,
     );
     if (isTooOld) return undefined;
+    if (this.#promises.isLookup === true && !life.takenBy.has(gate)) return undefined;
     if (!life.takenBy.has(gate) && startedMs <= this.#deadline(gate, life.madeMs, Infinity)) return undefined;
     return "a valid key";
   }

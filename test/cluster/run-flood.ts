@@ -1,12 +1,17 @@
 /**
- * `npm run flood`: a million random keys at a gate in `mode: lookup`. `--keys` (1000000), `--json`.
+ * `npm run flood`: a million random keys at a gate in `mode: lookup`. `--keys` (1000000), `--connections`
+ * (240; from 256 on the gate turns some away unasked), `--json`.
  * Exits 1 when one is let in, a good key is not, or the registry is asked more than its bound.
  */
 import { parseArgs } from "node:util";
 import { type FloodReport, runFlood } from "./flood.ts";
 
 const { values } = parseArgs({
-  options: { keys: { type: "string", default: "1000000" }, json: { type: "boolean", default: false } },
+  options: {
+    keys: { type: "string", default: "1000000" },
+    connections: { type: "string", default: "240" },
+    json: { type: "boolean", default: false },
+  },
 });
 
 function render({ good, ...report }: FloodReport): string {
@@ -25,6 +30,7 @@ function render({ good, ...report }: FloodReport): string {
 
 const report = await runFlood({
   keys: Number(values.keys),
+  connections: Number(values.connections),
   onProgress: (sent) => void process.stderr.write(`${sent} of ${values.keys} keys\n`),
 });
 process.stdout.write(values.json ? `${JSON.stringify(report, undefined, 2)}\n` : render(report));
