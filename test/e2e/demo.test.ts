@@ -242,7 +242,9 @@ test.for([
 });
 
 test("what it prints for people is plain when it is not a terminal", async () => {
-  await using demo = await startChild(process.execPath, [launcher, "demo", ...FREE_PORTS]);
+  await using demo = await startChild(process.execPath, [launcher, "demo", ...FREE_PORTS], {
+    showsKeys: true,
+  });
   const screen = await demo.find("end of the screen", (stdout) =>
     stdout.includes("Ctrl-C") ? stdout : undefined,
   );

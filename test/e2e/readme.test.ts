@@ -106,7 +106,7 @@ class Shell {
 }
 
 async function runSteps(screen: Screen): Promise<void> {
-  await using bash = await startChild("bash", ["--norc", "--noprofile"]);
+  await using bash = await startChild("bash", ["--norc", "--noprofile"], { showsKeys: true });
   const shell = new Shell(bash);
   for (const line of screen.variables) await shell.run(line);
   for (const { command, output } of steps) {
@@ -154,7 +154,10 @@ test("the README has a first screen to run", () => {
 });
 
 test.runIf(hasCurl)("the README's commands do what it shows", { timeout: 2 * MINUTE }, async () => {
-  await using demo = await startChild("npm", ["start", "--", ...FREE_PORTS], { isGroup: true });
+  await using demo = await startChild("npm", ["start", "--", ...FREE_PORTS], {
+    isGroup: true,
+    showsKeys: true,
+  });
   await expectReadme(demo);
 });
 
@@ -210,7 +213,10 @@ describe("from a fresh clone, on the machine's own Node", () => {
     const options = { cwd: join(folder.path, "keyward"), env: bareEnvironment(), isGroup: true };
     const installed = await runChild("bash", ["-c", install], { ...options, deadlineMs: 5 * MINUTE });
     expect(installed).toMatchObject({ code: 0, stderr: "" });
-    await using demo = await startChild("bash", ["-c", `exec ${run} -- ${FREE_PORTS.join(" ")}`], options);
+    await using demo = await startChild("bash", ["-c", `exec ${run} -- ${FREE_PORTS.join(" ")}`], {
+      ...options,
+      showsKeys: true,
+    });
     await expectReadme(demo);
   });
 });

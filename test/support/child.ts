@@ -39,6 +39,8 @@ export interface ChildOptions {
    * die alone and leave what they started. As Ctrl-C in a terminal does.
    */
   readonly isGroup?: boolean;
+  /** It prints keys that it made, which tests then use: the demo. Its standard error is held all the same. */
+  readonly showsKeys?: boolean;
   /** Run as this user and group, which only root can: for programs that refuse to be root. */
   readonly uid?: number;
 }
