@@ -1,6 +1,7 @@
 /** Keys that manage keys: a gate says which key calls, and the registry's own record says what it may. */
 import { expect, test } from "vitest";
 import { ManualClock } from "../../../src/base/clock.ts";
+import { withCalls } from "../../support/faulty-store.ts";
 import type { Answer } from "../../support/http-client.ts";
 import { type Call, type MadeKey, type RegistryScene, startRegistry } from "../../support/registry-scene.ts";
 
@@ -184,6 +185,53 @@ test("a key of greater power is seen, and neither taken over nor ended", async (
   expect((await as(registry, root, `DELETE /api-keys/${admin.id}`)).status).toBe(200);
 });
 
+test.for<readonly [what: string, caller: object, fields: object, patch: object, pointer: string]>([
+  ["all scopes", ADMIN, {}, { scopes: ["*"] }, "/scopes"],
+  ["all folders", { ...ADMIN, folders: ["fld_1"] }, { folders: ["fld_1"] }, { folders: null }, "/folders"],
+  ["other folders", { ...ADMIN, folders: ["fld_1"] }, { folders: [] }, { folders: ["fld_2"] }, "/folders"],
+  ["no end", { ...ADMIN, expires_in_days: 1 }, { expires_in_days: 1 }, { expires_at: null }, "/expires_at"],
+  [
+    "a later end",
+    { ...ADMIN, expires_in_days: 1 },
+    { expires_in_days: 1 },
+    { expires_at: "2099-01-01T00:00:00Z" },
+    "/expires_at",
+  ],
+])("no key is given %s afterwards", async ([, caller, fields, json, pointer]) => {
+  await using registry = await startRegistry();
+  const admin = await registry.makeKey(caller);
+  const key = await registry.makeKey({ environment: "live", scopes: ["read"], ...fields });
+  for (const { id } of [key, admin]) {
+    const answer = await as(registry, admin, `PATCH /api-keys/${id}`, { json });
+    expect(problemOf(answer)).toEqual([403, "authority_exceeded", pointer]);
+  }
+  // What it may not lengthen, or no longer wants, it may still end sooner.
+  const sooner = { json: { scopes: [], expires_at: new Date(Date.now() + 60_000).toISOString() } };
+  expect((await as(registry, admin, `PATCH /api-keys/${key.id}`, sooner)).status).toBe(200);
+});
+
+test("a key that rises while it is being taken over is not taken over", async () => {
+  let rise: (() => Promise<unknown>) | undefined;
+  await using registry = await startRegistry({
+    wrap: (inner) =>
+      withCalls(inner, (store) => ({
+        async writeKeys(...given) {
+          const first = rise;
+          rise = undefined;
+          await first?.();
+          return await store.writeKeys(...given);
+        },
+      })),
+  });
+  const admin = await registry.makeKey(ADMIN);
+  const key = await registry.makeKey({ environment: "live", scopes: ["read"] });
+  // Between the look at the key and the write: everything was in order when it was looked at.
+  rise = () => registry.call(`PATCH /v1/api-keys/${key.id}`, { json: { scopes: ["*"] } });
+  const taken = await as(registry, admin, `POST /api-keys/${key.id}/rotate`);
+  expect(problemOf(taken)).toEqual([403, "authority_exceeded", "/id"]);
+  expect((await registry.call(`GET /v1/api-keys/${key.id}`)).json()).toMatchObject({ status: "active" });
+});
+
 test("a key that ends rotates itself for as long again, and gains no longer life by rotating others", async () => {
   const clock = new ManualClock(START_MS);
   await using registry = await startRegistry({ clock });
@@ -324,51 +372,4 @@ test("an organization has as many usable keys as it may have", async () => {
   ]);
   await as(registry, admin, `DELETE /api-keys/${made[0]?.id}`);
   expect((await make()).status).toBe(201);
-});
-
-test("usage: live apart from test, of the caller's organization and project alone", async () => {
-  const clock = new ManualClock(START_MS);
-  await using registry = await startRegistry({ clock });
-  const live = await registry.makeKey({ ...ADMIN, project: "proj_tech" });
-  const tests = await registry.makeKey({ environment: "test", scopes: ["admin"], project: "proj_tech" });
-  const sales = await registry.makeKey({ environment: "live", project: "proj_sales" });
-  const whole = await registry.makeKey({ scopes: ["admin"] });
-  const globex = await registry.makeKey({ ...ADMIN, organization: "org_globex" });
-  const at = new Date(START_MS).toISOString();
-  const items = [live, tests, sales, globex].map(({ id }, index) => ({
-    key_id: id,
-    route: "/",
-    requests: 10 ** index,
-    denied: {},
-    errors: 0,
-    bytes_in: 0,
-    bytes_out: 0,
-    last_used_at: at,
-  }));
-  const batch = { gate: "g", boot: "b", seq: 1, from: at, to: at, items };
-  expect((await registry.call("POST /v1/gate/usage", { role: "gate", json: batch })).status).toBe(200);
-  clock.advance(60_000);
-  const used = async (caller: MadeKey, query = ""): Promise<unknown> => {
-    const answer = await as(registry, caller, `GET /usage${query}`);
-    if (answer.status !== 200) return answer.status;
-    return (answer.json() as { total: { requests: number } }).total.requests;
-  };
-  expect(await used(live)).toBe(1);
-  expect(await used(live, "?environment=test")).toBe(10);
-  expect(await used(tests)).toBe(10);
-  expect(await used(tests, "?environment=live")).toBe(404);
-  expect(await used(live, "?project=proj_sales")).toBe(404);
-  expect(await used(live, `?key=${sales.id}`)).toBe(404);
-  expect(await used(whole)).toBe(111);
-  expect(await used(whole, "?environment=live")).toBe(101);
-  expect(await used(whole, "?project=proj_sales&group_by=key")).toBe(100);
-  expect(await used(whole, `?key=${globex.id}`)).toBe(404);
-  expect(await used(whole, "?organization=org_globex")).toBe(400);
-  expect(await used(whole, "?from=2020-01-01T00:00:00Z&step=minute")).toBe(400);
-  const groups = await as(registry, whole, "GET /usage");
-  expect(
-    (groups.json() as { items: { group: string }[] }).items.map(({ group }) => group).toSorted(),
-  ).toEqual([live.id, tests.id, sales.id].toSorted());
-  const one = await as(registry, live, `GET /api-keys/${tests.id}/usage`);
-  expect(one.json()).toMatchObject({ total: { requests: 10 }, group_by: "none" });
 });
