@@ -2,7 +2,7 @@
 import { formatInstant } from "../../keys/life-cycle.ts";
 import { ResultTooLarge, type UsagePoint, type UsageQuery } from "../store.ts";
 import { ANY_STEP, type CounterName, DAY_MS, HOUR_MS, MINUTE_MS, startOf, USAGE_COUNTERS } from "./usage.ts";
-import { Conditions, type Dialect, select, type SqlValue, type Work } from "./work.ts";
+import { Conditions, type Dialect, itemsOf, select, type SqlValue, type Work } from "./work.ts";
 
 const STEP_MS = { minute: MINUTE_MS, hour: HOUR_MS, day: DAY_MS } as const;
 
@@ -50,25 +50,41 @@ function usageStatement(
   conditions.equal("keys.organization", query.organization);
   conditions.equal("keys.project", query.project);
   conditions.equal("keys.environment", query.environment);
-  const keys =
-    query.keys === undefined ? "" : ` AND ${dialect.anyOf("key_id", conditions.param(query.keys))}`;
-  const range = `${ANY_STEP} AND at_ms >= ${from} AND at_ms < ${to}${keys}`;
-  const counters = `SELECT at_ms, key_id, NULL AS reason, ${USAGE_COUNTERS.join(", ")} FROM usage WHERE ${range}`;
+  const range = `${ANY_STEP} AND at_ms >= ${from} AND at_ms < ${to}`;
+  // As a join from the keys: SQLite would read the whole range for a condition on a list of them.
+  const rowsOf = (table: string, item: string | undefined): string =>
+    item === undefined
+      ? `${table} WHERE ${range}`
+      : `${item} AS item CROSS JOIN ${table} WHERE ${range} AND key_id = item.wanted`;
+  const counters = (item: string | undefined): string =>
+    `SELECT at_ms, key_id, NULL AS reason, ${USAGE_COUNTERS.join(", ")} FROM ${rowsOf("usage", item)}`;
   const group = GROUP[query.groupBy];
+  let item = query.keys === undefined ? undefined : wantedKeys(dialect, conditions, query.keys);
+  let busiest = "";
   if (query.top !== undefined) {
     const most = `${dialect.sum("requests")} + ${dialect.sum("denied")}`;
-    conditions.add(`${group} IN (SELECT ${group} FROM (${counters}) AS used LEFT JOIN keys ON keys.id = used.key_id
-       ${conditions.where} GROUP BY 1 ORDER BY ${most} DESC, 1 LIMIT ${conditions.param(query.top)})`);
+    busiest = `WITH busiest AS MATERIALIZED (
+       SELECT ${group} AS wanted FROM (${counters(item)}) AS used ${OWNERS} ${conditions.where}
+       GROUP BY 1 ORDER BY ${most} DESC, 1 LIMIT ${conditions.param(query.top)})`;
+    if (query.groupBy === "key") item = "busiest";
+    else conditions.add(`${group} IN (SELECT wanted FROM busiest)`);
   }
   const sums = USAGE_COUNTERS.map((name) => `${dialect.sum(name)} AS ${name}`);
-  const sql = `SELECT used.at_ms - used.at_ms % ${step} AS at_ms, ${group} AS group_id, reason,
+  const sql = `${busiest} SELECT used.at_ms - used.at_ms % ${step} AS at_ms, ${group} AS group_id, reason,
        ${sums.join(", ")}
      FROM (
-       ${counters}
+       ${counters(item)}
        UNION ALL
-       SELECT at_ms, key_id, reason, 0, denied, 0, 0, 0 FROM usage_denied WHERE ${range}
-     ) AS used LEFT JOIN keys ON keys.id = used.key_id
-     ${conditions.where}
+       SELECT at_ms, key_id, reason, 0, denied, 0, 0, 0 FROM ${rowsOf("usage_denied", item)}
+     ) AS used ${OWNERS} ${conditions.where}
      GROUP BY 1, 2, reason ORDER BY 1, 2, reason NULLS FIRST LIMIT ${ROWS_MAX + 1}`;
   return [sql, ...conditions.params];
+}
+
+const OWNERS = "LEFT JOIN keys ON keys.id = used.key_id";
+
+/** A table of one column, `wanted`. */
+function wantedKeys(dialect: Dialect, conditions: Conditions, keys: readonly string[]): string {
+  const rows = [...new Set(keys)].map((wanted) => ({ wanted }));
+  return `(SELECT wanted FROM ${dialect.items(conditions.param(itemsOf(rows)), { wanted: "text" })})`;
 }

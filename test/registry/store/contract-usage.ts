@@ -85,7 +85,7 @@ export function usageContract(makeBed: MakeBed): void {
     expect(await sumsOf({ groupBy: "key", organization: "org_acme" })).toEqual({ key_1: 1, key_2: 10 });
     expect(await sumsOf({ environment: "live" })).toEqual({ "": 101 });
     expect(await sumsOf({ project: "p1", environment: "test" })).toEqual({});
-    expect(await sumsOf({ groupBy: "key", keys: ["key_1", "key_3", "nobody"] })).toEqual({
+    expect(await sumsOf({ groupBy: "key", keys: ["key_1", "key_3", "nobody", "key_1"] })).toEqual({
       key_1: 1,
       key_3: 100,
     });
