@@ -10,7 +10,7 @@ import { writeGateFiles } from "../support/fixtures.ts";
 import { type GateProcess, startGateProcess } from "../support/gate-process.ts";
 import { type Answer, ask } from "../support/http-client.ts";
 import { noteSecret } from "../support/known-secrets.ts";
-import { freePort } from "../support/listening.ts";
+import { lastingPort } from "../support/listening.ts";
 import { type RegistryProcess, startRegistryProcess } from "../support/registry-process.ts";
 import { type TcpFront, startTcpFront } from "../support/tcp-front.ts";
 import { type TempFolder, makeTempFolder } from "../support/temp-folder.ts";
@@ -83,8 +83,7 @@ export class Cluster implements AsyncDisposable {
 
   async #addRegistry(index: number): Promise<void> {
     const folder = this.#parts.use(await makeTempFolder());
-    // It must come back where it was, and nobody else may have it meanwhile.
-    const port = await freePort();
+    const port = await lastingPort();
     const process = await startRegistryProcess(folder, this.#registryConfig(), TOKENS, port);
     this.registries.push({ folder, port, process });
     this.#parts.defer(async () => await this.registries[index]?.process[Symbol.asyncDispose]());

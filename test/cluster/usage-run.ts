@@ -48,7 +48,7 @@ export interface UsageReport {
   readonly seconds: number;
 }
 
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 export async function runUsage({
   rounds,

@@ -8,7 +8,7 @@ const SLACK_MS = 5000;
 
 test(
   "a killed registry and a gate killed at rest lose nothing; a gate killed at work loses its last interval at most, and nothing counts twice",
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async () => {
     const report = await runUsage({ rounds: 1, loadMs: 500 });
     expect(report.violations).toEqual([]);

@@ -1,4 +1,5 @@
 /** Ports: where a server that was given port 0 really listens, and a free one for who cannot be given 0. */
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { type Server, createServer } from "node:net";
 
@@ -16,4 +17,26 @@ export async function freePort(): Promise<number> {
   server.close();
   await once(server, "close");
   return port;
+}
+
+/** Below the ports that Linux and others give to outgoing connections. */
+const QUIET_PORTS = [20_000, 32_000] as const;
+
+/**
+ * For a server that stops and comes back where it was: a free port that no outgoing connection of
+ * anybody is given in between.
+ */
+export async function lastingPort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(...QUIET_PORTS);
+    const server = createServer().listen(port, "127.0.0.1");
+    try {
+      await once(server, "listening");
+    } catch {
+      continue;
+    }
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }

@@ -2,7 +2,7 @@
 import { chmod, chown, mkdir } from "node:fs/promises";
 import pg from "pg";
 import { type Child, startChild } from "./child.ts";
-import { freePort } from "./listening.ts";
+import { lastingPort } from "./listening.ts";
 import { runnablePrograms, SERVER_UID } from "./postgres-programs.ts";
 import { makeTempFolder } from "./temp-folder.ts";
 import { waitFor } from "./wait-for.ts";
@@ -52,7 +52,7 @@ export async function startPostgres(
   };
   for (let attempt = 1; ; attempt++) {
     // It cannot be given port 0, and a free port may be taken by the time it opens it.
-    port = await freePort();
+    port = await lastingPort();
     try {
       await start();
       break;
