@@ -73,7 +73,10 @@ const route = z
     upstream: upstreamChoice.optional(),
     handler: z
       .enum(["whoami", "keys", "usage"])
-      .describe("Answered by the gate itself: what the key resolves to, key management, usage.")
+      .describe(
+        "Answered by the gate itself: what the key resolves to; keys of the caller's organization, or their usage, " +
+          "which need keys.registry (501 without). Which key is meant stands in place of `**`, or from `{id}` or `{key_id}` on.",
+      )
       .optional(),
     max_body: size(
       { min: "0", max: "1TiB" },
