@@ -8,6 +8,7 @@ import { type EchoUpstream, startEchoUpstream } from "../support/echo-upstream.t
 import { writeGateFiles } from "../support/fixtures.ts";
 import { type GateProcess, startGateProcess } from "../support/gate-process.ts";
 import { type Answer, type Asked, ask } from "../support/http-client.ts";
+import { lastingPort } from "../support/listening.ts";
 import { type RegistryProcess, startRegistryProcess } from "../support/registry-process.ts";
 import { type TempFolder, makeTempFolder } from "../support/temp-folder.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -49,7 +50,7 @@ class Pair implements AsyncDisposable {
     config: Record<string, unknown> = {},
   ): Promise<Pair> {
     const folder = await makeTempFolder();
-    const registry = await startRegistryProcess(folder, REGISTRY, TOKENS);
+    const registry = await startRegistryProcess(folder, REGISTRY, TOKENS, await lastingPort());
     const pair = new Pair(folder, await startEchoUpstream(), registry);
     for (let index = 1; index <= gates; index++) await pair.startGate(`gate${index}`, options, config);
     return pair;
