@@ -1,9 +1,10 @@
 /**
  * A child process as a test wants it: its output collected, its end awaited, stopped by its own
- * pid and never left behind.
+ * pid and never left behind. What it wrote is held against every key and token that tests know.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { assertNoSecretIn, noteShown } from "./known-secrets.ts";
 import { projectRoot } from "./source-files.ts";
 import { waitFor, within } from "./wait-for.ts";
 
@@ -49,7 +50,7 @@ export interface ChildOptions {
 export async function startChild(
   command: string,
   args: readonly string[],
-  { env = {}, cwd = projectRoot, isGroup = false, uid }: ChildOptions = {},
+  { env = {}, cwd = projectRoot, isGroup = false, showsKeys = false, uid }: ChildOptions = {},
 ): Promise<Child> {
   const child = spawn(command, args, {
     cwd,
@@ -130,6 +131,8 @@ export async function startChild(
     async [Symbol.asyncDispose]() {
       kill("SIGKILL");
       await closed;
+      assertNoSecretIn(stderr, `the standard error of ${command}`);
+      if (!showsKeys) assertNoSecretIn(stdout, `the standard output of ${command}`);
     },
   };
 }
@@ -143,12 +146,31 @@ function killGroup(leader: number, signal: NodeJS.Signals): void {
   }
 }
 
+export interface RunOptions extends ChildOptions {
+  readonly input?: string;
+  readonly deadlineMs?: number;
+}
+
+export interface Ran {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 /** Runs a program to its end with the given input. */
 export async function runChild(
   command: string,
   args: readonly string[],
-  options: ChildOptions & { readonly input?: string; readonly deadlineMs?: number } = {},
-): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
+  options: RunOptions = {},
+): Promise<Ran> {
+  const ran = await runToEnd(command, args, options);
+  // Held before against what was known; what it shows for the first time is known from here on.
+  noteShown(ran.stdout);
+  assertNoSecretIn(ran.stderr, `the standard error of ${command}`);
+  return ran;
+}
+
+async function runToEnd(command: string, args: readonly string[], options: RunOptions): Promise<Ran> {
   await using child = await startChild(command, args, options);
   if (options.input !== undefined) child.write(options.input);
   child.write(undefined);

@@ -22,7 +22,8 @@ export interface DemoProcess extends AsyncDisposable {
 
 export async function startDemoProcess(args: readonly string[] = []): Promise<DemoProcess> {
   const ports = ["--port", "0", "--registry-port", "0", "--ops-port", "0"];
-  const child = await startChild(process.execPath, [launcher, "demo", "--json", ...ports, ...args]);
+  const command = [launcher, "demo", "--json", ...ports, ...args];
+  const child = await startChild(process.execPath, command, { showsKeys: true });
   try {
     const line = await child.find(
       "line with the demo's addresses",
@@ -35,6 +36,7 @@ export async function startDemoProcess(args: readonly string[] = []): Promise<De
       async [Symbol.asyncDispose]() {
         // Not killed: it has a folder to remove.
         if (child.exit === undefined) await child.stop();
+        await child[Symbol.asyncDispose]();
       },
     };
   } catch (error) {

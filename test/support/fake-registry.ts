@@ -10,6 +10,7 @@ import { text as readText } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
 import type { KeyRecord } from "../../src/keys/record.ts";
 import { formatCursor, type GateStatus, parseCursor, type UsageBatch } from "../../src/keys/wire.ts";
+import { noteSecret } from "./known-secrets.ts";
 import { portOf } from "./listening.ts";
 import { waitFor } from "./wait-for.ts";
 
@@ -64,7 +65,8 @@ export class FakeRegistry implements AsyncDisposable {
   #port = 0;
 
   private constructor(options: FakeRegistryOptions) {
-    this.#token = options.token ?? "gate-token";
+    this.#token = options.token ?? "gate-token-0123456789";
+    noteSecret(this.#token, "a gate");
     this.#base = options.base ?? "/v1/gate/";
     this.#heartbeatMs = options.heartbeatMs ?? 100;
     for (const record of options.keys ?? []) this.keys.set(record.digest, record);

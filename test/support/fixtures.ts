@@ -81,9 +81,15 @@ function configFor(upstreamUrl: string): Readonly<Record<string, unknown>> {
   };
 }
 
+function backendCredentials({ upstreams }: Readonly<Record<string, unknown>>): readonly string[] {
+  const each = Object.values(upstreams as Readonly<Record<string, { auth?: { value?: string } }>>);
+  return each.flatMap(({ auth }) => auth?.value ?? []).filter((value) => !value.startsWith("${"));
+}
+
 /** Writes keyward.yaml and keys.yaml into the folder. */
 export async function writeGateFiles(folder: TempFolder, fixture: GateFixture): Promise<GateFiles> {
   const config = { ...configFor(fixture.upstreamUrl), ...fixture.config };
+  for (const value of backendCredentials(config)) noteSecret(value, "the gate at its backend");
   return {
     configFile: await folder.write("keyward.yaml", stringify(config, PLAIN)),
     keysFile: await writeKeys(folder, fixture.keys ?? []),

@@ -1,11 +1,12 @@
 /**
  * Requests by node:http, with every header under the test's control. No connection is kept unless
- * the test brings an agent. Knows nothing of the gate.
+ * the test brings an agent. Knows nothing of the gate. A key that is sent is a secret from then on.
  */
 import { once } from "node:events";
 import { type Agent, type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { noteSecret } from "./known-secrets.ts";
 import { within } from "./wait-for.ts";
 
 export interface Asked {
@@ -43,6 +44,7 @@ const DEADLINE_MS = 30_000;
 /** Sends a request and waits for the head of its answer. */
 export async function open(url: string, asked: Asked = {}, deadlineMs = DEADLINE_MS): Promise<OpenAnswer> {
   const { method = "GET", headers = {}, body, key, agent, signal } = asked;
+  if (key !== undefined) noteSecret(key, "a caller");
   const authorization = key === undefined ? {} : { authorization: `Bearer ${key}` };
   const outgoing = request(url, {
     method,

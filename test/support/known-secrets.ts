@@ -1,6 +1,8 @@
 /**
- * Every key that the tests of this process made, so that whatever a gate wrote can be held against
- * all of them, in every test that runs one: no key and no digest may stand in it.
+ * Every key and token that the tests of this process made, sent or were shown, so that whatever a
+ * gate, a registry or a command wrote can be held against all of them, in every test that runs one:
+ * none of them and no digest may stand in it. A secret that is shown once, to whoever made it, is
+ * known from then on: the one exception.
  */
 import { digestOf, formatDigest } from "../../src/keys/digest.ts";
 
@@ -10,10 +12,22 @@ const words = new Map<string, string>();
 /** Looked for anywhere in a text, and not only as words of their own. */
 const ANYWHERE_MAX = 200;
 
-/** From now on nothing that a gate writes may hold this key or its digest. */
+/** Anything shorter is a word that may stand anywhere. */
+const LENGTH_MIN = 16;
+
+/** From now on nothing that is written may hold this key or token, nor its digest. */
 export function noteSecret(secret: string, owner: string): void {
+  if (secret.length < LENGTH_MIN || words.has(secret)) return;
   words.set(secret, `the key of ${owner}`);
   words.set(formatDigest(digestOf(secret)).replace("sha256:", ""), `the digest of ${owner}`);
+}
+
+/** New keys (`mem_live_…`, `sk_…`) and tokens (`kwt_admin_…`), as a command shows them on standard output. */
+const SHOWN = /\b[a-z][a-z0-9]*_(?:[a-z]+_)?[0-9A-Za-z]{28,}\b/g;
+
+/** What a command has shown once: from now on nothing may hold it. */
+export function noteShown(text: string): void {
+  for (const [secret] of text.matchAll(SHOWN)) noteSecret(secret, "whoever made it");
 }
 
 /** Which of them stand in the text, by name. */

@@ -7,6 +7,7 @@ import { FakeRegistry, type FakeRegistryOptions } from "./fake-registry.ts";
 import { type KeyFixture, writeGateFiles } from "./fixtures.ts";
 import { type LogLine, linesOf } from "./gate-process.ts";
 import { type Answer, ask } from "./http-client.ts";
+import { assertNoSecretIn } from "./known-secrets.ts";
 import { MovedClock } from "./source-scene.ts";
 import { type TempFolder, makeTempFolder } from "./temp-folder.ts";
 
@@ -66,6 +67,8 @@ export class RegistryGate implements AsyncDisposable {
       upstreamUrl: options.upstreamUrl ?? upstream.url,
       config: {
         shutdown_grace: "1s",
+        // A clock that a test moves must not look like an event loop that lags.
+        bounds: { event_loop_delay: "0s" },
         keys: {
           registry: { url: registry.url, token: registry.token, gate: "gate1", ...QUICK, ...options.options },
         },
@@ -102,9 +105,13 @@ export class RegistryGate implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const metrics = JSON.stringify(this.gate.metricFamilies());
     await this.gate.close();
+    const log = readFileSync(this.#logFile, "utf8");
     await this.registry[Symbol.asyncDispose]();
     await this.upstream[Symbol.asyncDispose]();
     await this.folder[Symbol.asyncDispose]();
+    assertNoSecretIn(log, "the log of the gate");
+    assertNoSecretIn(metrics, "the metrics of the gate");
   }
 }

@@ -14,6 +14,7 @@ import type { Store, TokenRole } from "../../src/registry/store.ts";
 import { makeToken, tokenAudit } from "../../src/registry/token.ts";
 import type { Answer, Asked } from "./http-client.ts";
 import { ask } from "./http-client.ts";
+import { assertNoSecretIn, noteSecret } from "./known-secrets.ts";
 import { expectDocumented } from "./openapi.ts";
 import { makeTempFolder, type TempFolder } from "./temp-folder.ts";
 
@@ -157,9 +158,14 @@ export async function startRegistry(sceneOptions: SceneOptions = {}): Promise<Re
     async makeKey(fields = {}) {
       const answer = await call("POST /v1/api-keys", { json: { organization: "org_acme", ...fields } });
       if (answer.status !== 201) throw new Error(`no key was made: ${answer.text}`);
-      return answer.json() as MadeKey;
+      const made = answer.json() as MadeKey;
+      noteSecret(made.secret, made.id);
+      return made;
     },
-    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+    async [Symbol.asyncDispose]() {
+      await kept.disposeAsync();
+      assertNoSecretIn(JSON.stringify({ answered, faults }), "what the registry noted");
+    },
   };
 }
 
@@ -169,6 +175,7 @@ async function makeTokens(store: Store, clock: Clock): Promise<Record<Role, stri
     const made = makeToken({ name: `test ${role}`, role, expiresAt: undefined }, clock.now(), systemRandom);
     const actor = { kind: "cli", id: "test", address: undefined } as const;
     await store.putToken(made.record, made.digest, tokenAudit("token.create", made.record, actor));
+    noteSecret(made.secret, role);
     tokens[role] = made.secret;
   }
   return tokens;

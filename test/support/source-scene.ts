@@ -7,6 +7,7 @@ import { RegistryKeySource, type RegistrySourceOptions } from "../../src/keys/re
 import type { KeyChange, Resolution } from "../../src/keys/source.ts";
 import { FakeRegistry, type FakeRegistryOptions } from "./fake-registry.ts";
 import { keyRecord } from "./key-records.ts";
+import { assertNoSecretIn, noteSecret } from "./known-secrets.ts";
 import { waitFor } from "./wait-for.ts";
 
 /** Silence of a second is seen, and a busy machine is not taken for it. */
@@ -14,6 +15,7 @@ export const HEARTBEAT_MS = 400;
 
 /** Record number `index`; its secret is `secretAt(index)`. */
 export function recordAt(index: number, more: Partial<KeyRecord> = {}): KeyRecord {
+  noteSecret(secretAt(index), `key_${index}`);
   return keyRecord(secretAt(index), { id: `key_${index}`, ...more });
 }
 
@@ -136,5 +138,6 @@ export class SourceScene implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.source.close();
     await this.registry[Symbol.asyncDispose]();
+    assertNoSecretIn(JSON.stringify(this.reported), "what the source reported");
   }
 }
