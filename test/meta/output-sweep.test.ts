@@ -6,6 +6,7 @@ import { projectFiles, textOf } from "../support/source-files.ts";
 const OTHERS: ReadonlyMap<string, string> = new Map([
   ["test/run.ts", "starts vitest for whoever typed npm test"],
   ["test/support/child.ts", "is the one way"],
+  ["test/cluster/flood.ts", "forks a flood that speaks by messages and writes nothing"],
   ["test/fuzz/wire/target.ts", "searches its gate's output as it comes, and keeps nothing of it"],
 ]);
 
