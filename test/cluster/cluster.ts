@@ -119,6 +119,8 @@ export class Cluster implements AsyncDisposable {
         keys: { registry },
         cache: { max_stale: `${TIMES.maxStaleMs}ms` },
         log: { access: false },
+        // A machine that is busy with others makes a gate lag; this is about keys.
+        bounds: { event_loop_delay: "0s" },
         ...this.#options.gateConfig,
       },
     });

@@ -62,7 +62,6 @@ export async function runFlood(options: FloodOptions): Promise<FloodReport> {
     gateOptions: () => ({ mode: "lookup" }),
     gateConfig: {
       cache: { max_stale: "10m", max_keys: 1000, max_negative: REMEMBERED_MAX },
-      bounds: { in_flight: 2000 },
     },
   });
   const [gate] = cluster.gates;
