@@ -87,6 +87,12 @@ export const listGates = (asked: Reading): Promise<Gates> => call(`${API}/gates`
 export const listAudit = (query: Query, asked: Reading): Promise<Page<AuditEntry>> =>
   call(`${API}/audit`, { ...asked, query: { ...query, limit: PAGE_MAX } });
 
+export interface Tokens {
+  readonly items: readonly { readonly id: string; readonly name: string }[];
+}
+
+export const listTokens = (asked: Reading): Promise<Tokens> => call(`${API}/tokens`, asked);
+
 export const listOrganizations = (asked: Reading): Promise<Page<Owner>> =>
   call(`${API}/organizations`, { ...asked, query: { limit: PAGE_MAX } });
 

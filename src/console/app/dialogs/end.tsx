@@ -29,7 +29,7 @@ interface Texts {
   readonly button: string;
   readonly busy: string;
   readonly done: string;
-  /** What the gates do when they have followed. */
+  /** What is so when all gates have followed. */
   readonly confirmed: string;
 }
 
@@ -39,21 +39,21 @@ const TEXTS: Readonly<Record<Ending, Texts>> = {
     button: "Revoke key",
     busy: "Revoking…",
     done: "Revoked",
-    confirmed: "refuse this key",
+    confirmed: "This key is refused everywhere.",
   },
   finish: {
     title: "Finish the rotation of",
     button: "Finish now",
     busy: "Finishing…",
     done: "Rotation finished",
-    confirmed: "refuse the old key",
+    confirmed: "The old key is refused everywhere.",
   },
   cancel: {
     title: "Cancel the rotation of",
     button: "Cancel rotation",
     busy: "Cancelling…",
     done: "Rotation cancelled",
-    confirmed: "refuse the successor",
+    confirmed: "The successor is refused everywhere, the old key works on.",
   },
 };
 

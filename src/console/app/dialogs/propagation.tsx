@@ -4,13 +4,14 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { listGates } from "../api/calls.ts";
 import type { Propagation } from "../api/shapes.ts";
 import { Badge } from "../parts/badge.tsx";
+import { counted } from "../parts/wording.ts";
 import { announce } from "../state/announcer.ts";
 import { useLoaded } from "../state/loaded.ts";
 
 interface PropagationViewProps {
   /** Undefined when nothing had to change. */
   readonly propagation: Propagation | undefined;
-  /** "refuse this key" */
+  /** What is so when all gates have followed. */
   readonly confirmed: string;
   readonly onClose: () => void;
 }
@@ -65,15 +66,16 @@ function Progress({
   );
   const text =
     all === 0
-      ? `No gate is connected now. Gates ${confirmed} as soon as they reach the registry.`
-      : isComplete
-        ? `All ${all} connected gates ${confirmed}.`
-        : `${applied.size} of ${all} gates confirm…`;
+      ? "No gate is connected now. Gates learn of it as soon as they reach the registry."
+      : `${applied.size} of ${counted(all, "gate confirms", "gates confirm")}${isComplete ? `. ${confirmed}` : "…"}`;
   useEffect(() => announce(text), [text]);
   return (
     <>
       <p class="progress-text">{text}</p>
       {all > 0 && <progress max={all} value={applied.size} aria-label="Gates that confirm" />}
+      {!isComplete && (
+        <p class="hint">A gate that waits follows as soon as it hears of the change. You may close this.</p>
+      )}
       <ul class="gate-list">
         {propagation.gates.map(({ gate }) => (
           <li key={gate}>

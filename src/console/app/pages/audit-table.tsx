@@ -9,6 +9,8 @@ import { hrefOf } from "../state/route.ts";
 interface AuditTableProps {
   readonly entries: readonly AuditEntry[];
   readonly label: string;
+  /** Token id → what people call it. */
+  readonly names: ReadonlyMap<string, string>;
   /** Then what it was done to needs no column. */
   readonly isOfOneKey?: boolean;
 }
@@ -30,7 +32,7 @@ const ACTIONS: Readonly<Record<string, string>> = {
 
 export const actionChoices: readonly (readonly [string, string])[] = Object.entries(ACTIONS);
 
-export function AuditTable({ entries, label, isOfOneKey = false }: AuditTableProps): JSX.Element {
+export function AuditTable({ entries, label, names, isOfOneKey = false }: AuditTableProps): JSX.Element {
   if (entries.length === 0) return <Empty title="Nothing is recorded here" />;
   return (
     <table class="table audit">
@@ -57,7 +59,7 @@ export function AuditTable({ entries, label, isOfOneKey = false }: AuditTablePro
             <th scope="row">
               <span title={entry.action}>{ACTIONS[entry.action] ?? entry.action}</span>
               <span class="under until-small">
-                <Actor entry={entry} />
+                <Actor entry={entry} names={names} />
               </span>
             </th>
             {!isOfOneKey && (
@@ -66,7 +68,7 @@ export function AuditTable({ entries, label, isOfOneKey = false }: AuditTablePro
               </td>
             )}
             <td class="from-small">
-              <Actor entry={entry} />
+              <Actor entry={entry} names={names} />
             </td>
             <td class="from-small">
               <Details entry={entry} />
@@ -78,10 +80,16 @@ export function AuditTable({ entries, label, isOfOneKey = false }: AuditTablePro
   );
 }
 
-function Actor({ entry: { actor } }: { readonly entry: AuditEntry }): JSX.Element {
+interface ActorProps {
+  readonly entry: AuditEntry;
+  readonly names: ReadonlyMap<string, string>;
+}
+
+function Actor({ entry: { actor }, names }: ActorProps): JSX.Element {
+  const name = actor.kind === "cli" ? "Command line" : names.get(actor.id);
   return (
     <>
-      {actor.kind === "cli" ? "Command line" : <span class="mono">{actor.id}</span>}
+      {name === undefined ? <span class="mono">{actor.id}</span> : <span title={actor.id}>{name}</span>}
       <span class="under">
         {[actor.via === "console" && "in the console", actor.address].filter(Boolean).join(", ")}
       </span>
@@ -106,7 +114,10 @@ function Subject({ entry: { action, subject, details } }: { readonly entry: Audi
 }
 
 function Details({ entry: { details } }: { readonly entry: AuditEntry }): JSX.Element {
-  const given = Object.entries(details).filter(([name, value]) => value !== null && name !== "name");
+  const given = Object.entries(details).filter(
+    // A name as text stands beside the id already; a changed one is an object.
+    ([name, value]) => value !== null && !(name === "name" && typeof value === "string"),
+  );
   if (given.length === 0) return <span class="quiet">–</span>;
   return (
     <dl class="details">

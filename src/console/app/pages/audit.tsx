@@ -1,6 +1,7 @@
 /** Everything that was done through the registry, newest first. */
 import type { JSX } from "preact";
 import { listAudit, listOrganizations } from "../api/calls.ts";
+import type { Session } from "../api/shapes.ts";
 import { FailureNotice, Waiting } from "../parts/notice.tsx";
 import { PageHead } from "../parts/page-head.tsx";
 import { Pager } from "../parts/pager.tsx";
@@ -8,8 +9,15 @@ import { useLoaded } from "../state/loaded.ts";
 import { amend, goTo, hrefOf } from "../state/route.ts";
 import { actionChoices, AuditTable } from "./audit-table.tsx";
 import { Filter } from "./key-filters.tsx";
+import { useTokenNames } from "./token-names.ts";
 
-export function AuditPage({ query }: { readonly query: Readonly<Record<string, string>> }): JSX.Element {
+interface AuditPageProps {
+  readonly session: Session;
+  readonly query: Readonly<Record<string, string>>;
+}
+
+export function AuditPage({ session, query }: AuditPageProps): JSX.Element {
+  const names = useTokenNames(session);
   const { action, organization, subject, cursor } = query;
   const asked = { action, organization, subject, cursor };
   const { data, failure, isLoading, reload } = useLoaded(`audit ${JSON.stringify(asked)}`, (how) =>
@@ -46,7 +54,9 @@ export function AuditPage({ query }: { readonly query: Readonly<Record<string, s
       </search>
       <FailureNotice failure={failure} onRetry={reload} />
       {data === undefined && isLoading && <Waiting lines={8} />}
-      {data !== undefined && <AuditTable entries={data.items} label="Audit log, newest first" />}
+      {data !== undefined && (
+        <AuditTable entries={data.items} names={names} label="Audit log, newest first" />
+      )}
       {data !== undefined && (
         <Pager
           label="Pages of the audit log"

@@ -17,6 +17,7 @@ import { mayChangeKeys } from "../state/session.ts";
 import { begin, changes } from "../state/work.ts";
 import { AuditTable } from "./audit-table.tsx";
 import { KeyUsage } from "./key-usage.tsx";
+import { useTokenNames } from "./token-names.ts";
 
 interface KeyPageProps {
   readonly id: string;
@@ -58,7 +59,7 @@ export function KeyPage({ id, session, query }: KeyPageProps): JSX.Element {
       <Rotation view={view} mayChange={mayChangeKeys(session.role)} />
       <Facts view={view} />
       <KeyUsage id={id} range={query["range"]} />
-      <History id={id} changed={changed} />
+      <History id={id} changed={changed} session={session} />
     </>
   );
 }
@@ -216,7 +217,14 @@ function Fact({
   );
 }
 
-function History({ id, changed }: { readonly id: string; readonly changed: number }): JSX.Element {
+interface HistoryProps {
+  readonly id: string;
+  readonly changed: number;
+  readonly session: Session;
+}
+
+function History({ id, changed, session }: HistoryProps): JSX.Element {
+  const names = useTokenNames(session);
   const { data, failure, reload } = useLoaded(`history ${id} ${changed}`, (how) =>
     listAudit({ subject: id }, how),
   );
@@ -227,7 +235,12 @@ function History({ id, changed }: { readonly id: string; readonly changed: numbe
       {data === undefined ? (
         failure === undefined && <Waiting />
       ) : (
-        <AuditTable entries={data.items} label="What was done to this key, newest first" isOfOneKey />
+        <AuditTable
+          entries={data.items}
+          names={names}
+          label="What was done to this key, newest first"
+          isOfOneKey
+        />
       )}
       {data !== undefined && data.next !== null && (
         <p>

@@ -25,7 +25,7 @@ export function Page({ session }: { readonly session: Session }): JSX.Element {
     if (id === undefined) {
       if (section === "usage") return <UsagePage query={query} />;
       if (section === "gates") return <GatesPage />;
-      if (section === "audit") return <AuditPage query={query} />;
+      if (section === "audit") return <AuditPage session={session} query={query} />;
     }
   }
   return (

@@ -10,7 +10,9 @@ export function UsageFigures({ total }: { readonly total: UsageSums }): JSX.Elem
       <Figure
         name="Served"
         value={total.requests - total.errors}
-        note={`${percent(total.requests - total.errors, all)} of ${shortNumber(all)}`}
+        note={
+          all === 0 ? "no requests" : `${percent(total.requests - total.errors, all)} of ${shortNumber(all)}`
+        }
       />
       <Figure name="Refused" value={total.denied} note={percent(total.denied, all)} />
       <Figure name="Errors" value={total.errors} note={percent(total.errors, all)} />

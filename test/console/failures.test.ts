@@ -1,0 +1,207 @@
+/** What the console does when something is wrong: it says what, keeps the place, and loses nothing. */
+import { randomBytes } from "node:crypto";
+import type { Dialog, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { browserPath, type ConsoleBrowser, signIn, startBrowser } from "../support/console-browser.ts";
+import { type ConsoleScene, startConsoleScene } from "../support/console-scene.ts";
+import { noteSecret } from "../support/known-secrets.ts";
+import { startRegistryProcess } from "../support/registry-process.ts";
+import { makeTempFolder } from "../support/temp-folder.ts";
+
+const END_SESSION =
+  "fetch('session', { method: 'DELETE', headers: { 'x-keyward-console': '1' } }).then((it) => it.status)";
+
+async function signInAgain(page: Page, token: string): Promise<void> {
+  const dialog = page.getByRole("dialog", { name: "Your session has ended" });
+  await dialog.getByLabel("Admin token").fill(token);
+  await dialog.getByRole("button", { name: "Sign in" }).click();
+  await dialog.waitFor({ state: "detached" });
+}
+
+/** Up to the dialog that shows the secret. */
+async function createKey(page: Page, name: string): Promise<void> {
+  await page.locator(".page-head").getByRole("button", { name: "Create key" }).click();
+  await page.getByRole("dialog").getByRole("textbox", { name: "Name" }).fill(name);
+  await page.getByLabel("Organization id").fill("org_acme");
+  await page.getByRole("dialog").getByRole("button", { name: "Create key" }).click();
+  const field = page.getByLabel("The new key");
+  noteSecret(await field.inputValue(), name);
+}
+
+describe.skipIf(browserPath === undefined)("the console", () => {
+  let browser: ConsoleBrowser;
+  let scene: ConsoleScene;
+  let console: string;
+
+  beforeAll(async () => {
+    browser = await startBrowser();
+    scene = await startConsoleScene({ keys: 12, usageDays: 1, hasGates: false });
+    console = `${scene.url}/console/`;
+  });
+
+  afterAll(async () => {
+    await browser?.[Symbol.asyncDispose]();
+    await scene?.[Symbol.asyncDispose]();
+  });
+
+  test("says that a token is not valid, and that a gate's token is none for people", async () => {
+    const { page, complaints } = await browser.visit();
+    await page.goto(`${console}#/usage`);
+    const token = page.getByLabel("Admin token");
+    await token.fill("kwt_admin_wrong");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").getByText("This token is not valid here").waitFor();
+    await token.fill(scene.tokens.gate);
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").getByText("This token belongs to a gate").waitFor();
+    await token.fill(scene.tokens.viewer);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Usage", level: 1 }).waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  test("keeps place and half-filled form when the session ends, and goes on after signing in", async () => {
+    const { page, complaints } = await browser.visit();
+    await signIn(page, `${console}#/keys?search=bot`, scene.tokens.operator);
+    await page.locator(".page-head").getByRole("button", { name: "Create key" }).click();
+    const form = page.getByRole("dialog", { name: "Create key" });
+    await form.getByRole("textbox", { name: "Name" }).fill("Half done");
+    await form.getByLabel("Organization id").fill("org_acme");
+    expect(await page.evaluate(END_SESSION)).toBe(204);
+    // Not by a click: what the form looks up by itself may have been refused before.
+    await page.evaluate("document.querySelector('dialog form').requestSubmit()");
+    await page.getByText("Your session has ended").waitFor();
+    // Whoever finds the screen sees nothing of what was on it.
+    expect(await page.getByText("Slack bot").isVisible()).toBe(false);
+    await signInAgain(page, scene.tokens.operator);
+    expect(await form.getByRole("textbox", { name: "Name" }).inputValue()).toBe("Half done");
+    await form.getByRole("button", { name: "Create key" }).click();
+    await page.getByLabel("The new key").waitFor();
+    noteSecret(await page.getByLabel("The new key").inputValue(), "half done");
+    await page.getByLabel("I have stored this key").check();
+    await page.getByRole("button", { name: "Done" }).click();
+    expect(page.url()).toBe(`${console}#/keys?search=bot`);
+    await page.getByRole("link", { name: "Slack bot" }).waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  test("shows the secret on when the session ends; signing in waits until it is stored", async () => {
+    const { page } = await browser.visit();
+    await signIn(page, console, scene.tokens.operator);
+    await createKey(page, "Shown on");
+    const secret = await page.getByLabel("The new key").inputValue();
+    expect(await page.evaluate(END_SESSION)).toBe(204);
+    // The page behind asks for something and hears that the session is over.
+    await page.evaluate("location.hash = '#/gates'");
+    await page.getByText("This is the only time").waitFor();
+    expect(await page.getByLabel("The new key").inputValue()).toBe(secret);
+    await page.getByLabel("I have stored this key").check();
+    await page.getByRole("button", { name: "Done" }).click();
+    await signInAgain(page, scene.tokens.operator);
+    await page.getByRole("heading", { name: "Gates", level: 1 }).waitFor();
+  });
+
+  test("asks before a secret that nobody copied is lost, at Escape and at leaving the page", async () => {
+    const { page } = await browser.visit();
+    await signIn(page, console, scene.tokens.operator);
+    await createKey(page, "Guarded");
+    const dialog = page.getByRole("dialog");
+    for (const _ of ["once", "twice", "and again"]) await page.keyboard.press("Escape");
+    await dialog.getByText("You haven't copied this key.").waitFor();
+    await dialog.getByRole("button", { name: "Go back" }).click();
+    const asked = new Promise<Dialog>((resolve) => page.once("dialog", resolve));
+    await page.evaluate("void setTimeout(() => location.reload())");
+    const question = await asked;
+    expect(question.type()).toBe("beforeunload");
+    await question.dismiss();
+    expect(await page.getByLabel("The new key").isVisible()).toBe(true);
+    await page.keyboard.press("Escape");
+    await dialog.getByRole("button", { name: "Close anyway" }).click();
+    await dialog.waitFor({ state: "detached" });
+    await page.getByRole("link", { name: "Guarded" }).waitFor();
+  });
+
+  test("hears in one tab that somebody signed out, or in, in another", async () => {
+    const { page: first, newTab, complaints } = await browser.visit();
+    await signIn(first, `${console}#/gates`, scene.tokens.operator);
+    const second = await newTab();
+    await second.goto(`${console}#/audit`);
+    await second.getByRole("heading", { name: "Audit", level: 1 }).waitFor();
+    await first.getByRole("button", { name: "Sign out" }).click();
+    await first.getByRole("heading", { name: "Sign in" }).waitFor();
+    await signInAgain(second, scene.tokens.operator);
+    await first.getByRole("heading", { name: "Gates", level: 1 }).waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  test("lets two tabs revoke the same key, once", async () => {
+    const { page: first, newTab } = await browser.visit();
+    await signIn(first, `${console}#/keys?search=Spare`, scene.tokens.operator);
+    await createKey(first, "Contended");
+    await first.getByLabel("I have stored this key").check();
+    await first.getByRole("button", { name: "Done" }).click();
+    await first.goto(`${console}#/keys?search=Contended`);
+    await first.getByRole("link", { name: "Contended" }).click();
+    const second = await newTab();
+    await second.goto(first.url());
+    for (const page of [first, second]) await page.getByRole("button", { name: "Revoke" }).click();
+    await first.getByRole("button", { name: "Revoke key" }).click();
+    await first.getByText("No gate is connected now.").first().waitFor();
+    await second.getByRole("button", { name: "Revoke key" }).click();
+    await second.getByRole("heading", { name: "Revoked" }).waitFor();
+    await second.getByRole("button", { name: "Done" }).click();
+    await second.getByText("Revoked the key").waitFor();
+    // Once, and not once per tab.
+    expect(await second.getByText("Revoked the key").count()).toBe(1);
+  });
+
+  test("offers viewers nothing that the registry would refuse them", async () => {
+    const { page, complaints } = await browser.visit();
+    await signIn(page, console, scene.tokens.viewer);
+    await page.getByRole("link", { name: "Slack bot" }).click();
+    await page.getByRole("heading", { name: "Slack bot" }).waitFor();
+    await page.locator("canvas").waitFor();
+    expect(await page.getByRole("button", { name: /Rotate|Revoke|Finish|Cancel/ }).count()).toBe(0);
+    await page.getByRole("link", { name: "Keys", exact: true }).first().click();
+    await page.getByRole("heading", { name: "Keys", level: 1 }).waitFor();
+    expect(await page.getByRole("button", { name: "Create key" }).count()).toBe(0);
+    expect(complaints).toEqual([]);
+  });
+
+  test("says what to do about a field that the registry refuses", async () => {
+    const { page } = await browser.visit();
+    await signIn(page, console, scene.tokens.operator);
+    await page.locator(".page-head").getByRole("button", { name: "Create key" }).click();
+    await page.getByRole("dialog").getByRole("textbox", { name: "Name" }).fill("Faulty");
+    await page.getByLabel("Organization id").fill("org acme!");
+    await page.getByRole("dialog").getByRole("button", { name: "Create key" }).click();
+    const field = page.getByLabel("Organization id");
+    await page.getByText("must be 1 to 128 characters").first().waitFor();
+    expect(await field.getAttribute("aria-invalid")).toBe("true");
+  });
+
+  test("stays on its page while the registry is down, and goes on by itself when it is back", async () => {
+    const ADMIN = `admin-${randomBytes(16).toString("hex")}`;
+    await using folder = await makeTempFolder();
+    const start = (port?: number): ReturnType<typeof startRegistryProcess> =>
+      startRegistryProcess(folder, "", { KEYWARD_REGISTRY_ADMIN_TOKEN: ADMIN }, port);
+    const { page, complaints } = await browser.visit();
+    let url: string;
+    {
+      await using registry = await start();
+      ({ url } = registry);
+      await signIn(page, `${url}/console/#/gates`, ADMIN);
+      await page.getByText("No gate has reported yet").waitFor();
+    }
+    const banner = page.getByRole("status").getByText("The registry cannot be reached.");
+    await banner.waitFor();
+    await page.getByText("No gate has reported yet").waitFor();
+    await page.getByRole("link", { name: "Audit" }).click();
+    await using _registry = await start(Number(new URL(url).port));
+    await banner.waitFor({ state: "detached" });
+    // Sessions are in the memory of the process that ended.
+    await signInAgain(page, ADMIN);
+    await page.getByRole("heading", { name: "Audit", level: 1 }).waitFor();
+    expect(complaints).toEqual([]);
+  });
+});

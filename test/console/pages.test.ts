@@ -1,0 +1,113 @@
+/** Every page and dialog: nothing for axe-core to find, nothing wider than the screen, no complaints. */
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  axeFaults,
+  browserPath,
+  type ConsoleBrowser,
+  signIn,
+  startBrowser,
+  type VisitorOptions,
+} from "../support/console-browser.ts";
+import { consoleViews } from "../support/console-views.ts";
+import { type ConsoleScene, startConsoleScene } from "../support/console-scene.ts";
+
+const SCREENS: readonly (Required<Pick<VisitorOptions, "theme" | "width">> & { readonly name: string })[] = [
+  { name: "wide and light", theme: "light", width: 1440 },
+  { name: "wide and dark", theme: "dark", width: 1440 },
+  { name: "a phone, dark", theme: "dark", width: 390 },
+];
+
+async function overhang(page: Page): Promise<number> {
+  return await page.evaluate<number>(
+    "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+  );
+}
+
+describe.skipIf(browserPath === undefined)("every page of the console", () => {
+  let browser: ConsoleBrowser;
+  let scene: ConsoleScene;
+  let console: string;
+
+  beforeAll(async () => {
+    browser = await startBrowser();
+    scene = await startConsoleScene({ keys: 30, gateUrl: "https://memory.example.com" });
+    console = `${scene.url}/console/`;
+  });
+
+  afterAll(async () => {
+    await browser?.[Symbol.asyncDispose]();
+    await scene?.[Symbol.asyncDispose]();
+  });
+
+  test.for(SCREENS)("can be used by everybody and fits: $name", async ({ theme, width }) => {
+    const { page, complaints } = await browser.visit({ theme, width });
+    await page.goto(console);
+    await page.getByLabel("Admin token").waitFor();
+    expect.soft(await axeFaults(page), "sign-in").toEqual([]);
+    await signIn(page, console, scene.tokens.admin);
+    for (const { name, show, leave } of consoleViews) {
+      await show(page, console);
+      expect.soft(await axeFaults(page), name).toEqual([]);
+      expect.soft(await overhang(page), name).toBe(0);
+      await leave?.(page);
+    }
+    expect(complaints).toEqual([]);
+  });
+
+  test("is found by keyboard alone, from signing in to a new key", async () => {
+    const { page } = await browser.visit();
+    await page.goto(console);
+    await page.getByLabel("Admin token").waitFor();
+    await page.keyboard.type(scene.tokens.operator);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Keys", level: 1 }).waitFor();
+    await tabTo(page, "Create key");
+    await page.keyboard.press("Enter");
+    await tabTo(page, "Name");
+    await page.keyboard.type("By keyboard");
+    await tabTo(page, "Organization id");
+    await page.keyboard.type("org_acme");
+    await tabTo(page, "Scopes");
+    await page.keyboard.type("read write ");
+    await page.keyboard.press("Enter");
+    await page.getByText("This is the only time").waitFor();
+    // The key is selected: the usual shortcut copies it.
+    await page.keyboard.press("ControlOrMeta+c");
+    await tabTo(page, "Done");
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    expect(await focused(page)).toContain("Create key");
+    const row = page.getByRole("row", { name: "By keyboard" });
+    await row.waitFor();
+    expect(await row.innerText()).toContain("write");
+  });
+
+  test("shows keys and usage in words as well", async () => {
+    const { page } = await browser.visit();
+    await signIn(page, `${console}#/keys?search=Slack`, scene.tokens.viewer);
+    await page.getByRole("img", { name: /^Last 24 hours: [\d,]+ requests/ }).waitFor();
+    await page.getByRole("link", { name: "Slack bot" }).click();
+    await page.getByRole("img", { name: /requests served/ }).waitFor();
+    await page.getByText("Show as a table").click();
+    await page.getByRole("table", { name: /Usage of this key/ }).waitFor();
+  });
+});
+
+const FOCUSED =
+  "(() => { const it = document.activeElement; return [it?.getAttribute('aria-label'), ...Array.from(it?.labels ?? [], (label) => label.innerText), it?.innerText].filter(Boolean).join(' '); })()";
+
+async function focused(page: Page): Promise<string> {
+  return await page.evaluate<string>(FOCUSED);
+}
+
+const STOPS_MAX = 80;
+
+/** Presses Tab until what has the focus begins with this. */
+async function tabTo(page: Page, name: string): Promise<void> {
+  for (let stop = 0; stop < STOPS_MAX; stop++) {
+    if ((await focused(page)).startsWith(name)) return;
+    await page.keyboard.press("Tab");
+  }
+  throw new Error(`no ${name} within ${STOPS_MAX} stops`);
+}
