@@ -132,6 +132,29 @@ describe.skipIf(!canRunContainers())("the image", { timeout: 300_000 }, () => {
     assertNoSecretIn(container.child.stdout + container.child.stderr, "the log of the container");
   });
 
+  test("drains as a sidecar does: by the hook of charts and component, run inside while requests are under way", async () => {
+    await using folder = await makeTempFolder();
+    const held: RawConnection[] = [];
+    await using upstream = await startRawUpstream({ onMessage: (_message, from) => held.push(from) });
+    const key = makeKey();
+    await writeGateFiles(folder, { upstreamUrl: upstream.url, keys: [key] });
+    await openToAll(folder);
+    await using container = await engine.run(image, { volumes: { [folder.path]: "/etc/keyward:ro" } });
+    const { url } = await addressOf(container);
+    const slow = ask(`${url}/v1/memories`, { key: key.secret });
+    await waitFor("the request at the upstream", () => held.length === 1);
+    const component = readFileSync("helm/kustomize/sidecar/sidecar.yaml", "utf8");
+    const [, program = "", option = "", script = ""] =
+      /command: \[(\w+), (-\w), "(.+)"\]/.exec(component) ?? [];
+    const hook = container.exec(program, option, script);
+    await waitFor("the gate to stop", () => container.child.stdout.includes('"msg":"stopping"'));
+    held[0]?.send(answerOf(200, "worth waiting for"));
+    expect((await slow).text).toBe("worth waiting for");
+    expect(await container.child.ended(30_000)).toEqual({ code: 0, signal: null });
+    // It lasted as long as its container, which took it along.
+    expect((await hook).code).not.toBe(0);
+  });
+
   test("follows config and keys that Kubernetes swaps under it, twice in a row", async () => {
     await using folder = await makeTempFolder();
     await using upstream = await startRawUpstream(answerOf(200, "ok"));
