@@ -227,6 +227,7 @@ export const rivals: readonly Rival[] = [
   library("http-proxy-3", "http-proxy-3"),
   library("fastify-http-proxy", "@fastify/http-proxy"),
   library("httpxy", "httpxy"),
+  { ...library("node-splice", "node-splice"), title: "two sockets in Node, bytes unread", needs: undefined },
 ];
 
 export function titleOf(rival: string): string {

@@ -71,7 +71,7 @@ export class ClientConnection {
 
   #begin(res: ServerResponse, begin: () => void): void {
     this.#current = res;
-    res.once("close", () => this.#next());
+    res.on("close", this.#next);
     begin();
   }
 
@@ -80,7 +80,7 @@ export class ClientConnection {
     return this.#socket.destroyed || this.#socket.writableEnded;
   }
 
-  #next(): void {
+  #next = (): void => {
     this.#current = undefined;
     if (this.#hasEnded) {
       this.#waiting.length = 0;
@@ -93,5 +93,5 @@ export class ClientConnection {
     } else if (this.#isFull) {
       this.#socket.destroy();
     }
-  }
+  };
 }

@@ -181,7 +181,8 @@ export class Gate {
   /** From here on the exchange counts; its end is the response's. */
   #open({ req, res }: Omit<Call, "exchange">): Call {
     const exchange = this.#begin(req.method ?? "", req.socket.remoteAddress ?? "");
-    res.once("close", () => {
+    // It comes once; `once` would make a wrapper and take it out of the list again.
+    res.on("close", () => {
       if (!res.writableFinished) exchange.aborted = true;
       if (exchange.status === 0) exchange.status = CLIENT_GONE;
       this.#finish(exchange);

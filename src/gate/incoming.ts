@@ -8,6 +8,8 @@ import { HEADERS_MAX } from "./http1/response-parser.ts";
 
 const NEVER_RELAYED = new Set([
   "connection",
+  // An option of Connection, never a field.
+  "close",
   "keep-alive",
   "proxy-connection",
   "proxy-authenticate",
@@ -50,50 +52,61 @@ export function readResponseHead(
   identityNames: ReadonlySet<string>,
 ): ResponseHead {
   if (raw.length > 2 * HEADERS_MAX) throw new ResponseFault("too many header fields");
-  const lines: string[] = [];
+  const head = { headers: [] as string[], contentLength: -1, isEventStream: false };
   let nominated: Set<string> | undefined;
   let codings = "";
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = textOf(raw[i]);
     const value = textOf(raw[i + 1]);
-    const lower = name.toLowerCase();
+    const lower = lowerOf(name);
     if (lower === "connection") nominated = addNominations(nominated, value);
     if (lower === "transfer-encoding") codings += `${value.toLowerCase()},`;
     if (NEVER_RELAYED.has(lower) || identityNames.has(lower)) continue;
-    lines.push(lower, name, value);
-  }
-  // llhttp lets others pass; without their name, which goes no further, the body would be garbage.
-  if (status >= 200 && codings !== "" && codings !== "chunked,") throw new ResponseFault("transfer coding");
-  return assemble(lines, status, nominated);
-}
-
-function assemble(
-  lines: readonly string[],
-  status: number,
-  nominated: ReadonlySet<string> | undefined,
-): ResponseHead {
-  const headers: string[] = [];
-  let contentLength = -1;
-  let isEventStream = false;
-  for (let i = 0; i + 2 < lines.length; i += 3) {
-    const lower = lines[i] ?? "";
-    const value = lines[i + 2] ?? "";
-    if (nominated?.has(lower) === true && lower !== "content-length") continue;
     if (lower === "content-length") {
       // RFC 9110 section 8.6: no length on a 204 or an interim answer.
       if (status === 204 || status < 200) continue;
-      contentLength = Number(value);
+      head.contentLength = Number(value);
     } else if (lower === "content-type") {
-      isEventStream = /^text\/event-stream\b/i.test(value);
+      head.isEventStream = EVENT_STREAM.test(value);
     }
-    headers.push(lines[i + 1] ?? "", value);
+    head.headers.push(name, value);
   }
-  return { headers, contentLength, isEventStream };
+  // llhttp lets others pass; without their name, which goes no further, the body would be garbage.
+  if (status >= 200 && codings !== "" && codings !== "chunked,") throw new ResponseFault("transfer coding");
+  return nominated === undefined ? head : withoutNominated(head, nominated);
 }
 
-function addNominations(into: Set<string> | undefined, value: string): Set<string> {
+const EVENT_STREAM = /^text\/event-stream\b/i;
+
+function withoutNominated(head: ResponseHead, nominated: ReadonlySet<string>): ResponseHead {
+  const headers: string[] = [];
+  for (let i = 0; i + 1 < head.headers.length; i += 2) {
+    const lower = lowerOf(head.headers[i] ?? "");
+    if (nominated.has(lower) && lower !== "content-length") continue;
+    headers.push(head.headers[i] ?? "", head.headers[i + 1] ?? "");
+  }
+  const isEventStream = head.isEventStream && !nominated.has("content-type");
+  return { headers, contentLength: head.contentLength, isEventStream };
+}
+
+/** Spellings of names; an upstream that invents names must not grow the process. */
+const SPELLINGS_MAX = 1024;
+const spellings = new Map<string, string>();
+
+function lowerOf(name: string): string {
+  const known = spellings.get(name);
+  if (known !== undefined) return known;
+  const lower = name.toLowerCase();
+  if (spellings.size < SPELLINGS_MAX) spellings.set(name, lower);
+  return lower;
+}
+
+/** Undefined as long as nothing is named but how the connection goes on. */
+function addNominations(into: Set<string> | undefined, value: string): Set<string> | undefined {
+  const lower = value.toLowerCase();
+  if (lower === "keep-alive" || lower === "close") return into;
   const names = into ?? new Set();
-  for (const part of value.toLowerCase().split(",")) names.add(part.trim());
+  for (const part of lower.split(",")) names.add(part.trim());
   return names;
 }
 

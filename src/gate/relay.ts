@@ -68,7 +68,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
     if (head.hasBody) this.#body = new RequestBody(this.#req, route.bodyBytesMax, this);
     this.#startedMs = this.#progressMs = this.#context.monotonic();
     this.#context.sweeper.add(this);
-    this.#res.once("close", this.#onClientClose);
+    this.#res.on("close", this.#onClientClose);
     upstream.room.queue(this);
     // Read ahead, so that a short body does not count as one that is still coming. Whoever expects
     // 100 sends none before it gets that, and it gets that with its place.
@@ -287,7 +287,6 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
     this.#isDone = true;
     if (!this.#isPending) this.admitted.upstream.room.leave(this);
     this.#context.sweeper.delete(this);
-    this.#res.off("close", this.#onClientClose);
   }
 
   #isRequestWhole(): boolean {

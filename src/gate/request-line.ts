@@ -3,6 +3,7 @@
  * show: RFC 9112 section 3 has single spaces in the request line, llhttp takes any number.
  */
 import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import type { RequestLine } from "./head.ts";
 
 /** Call while the request is handed over: later the parser has other bytes in hand. */
@@ -31,9 +32,38 @@ function hasExtraSpaces(req: IncomingMessage): boolean {
   if (bytes === undefined) return false;
   const words = [req.method ?? "", req.url ?? "", `HTTP/${req.httpVersion}`];
   // Nearly every request ends here.
+  if (
+    isFirstOfRead(req.socket) &&
+    beginsWithSingleSpaces(bytes, words[0]?.length ?? 0, words[1]?.length ?? 0)
+  ) {
+    return false;
+  }
   if (!bytes.includes(`${words[0]}  `) && !bytes.includes(`${words[1]}  HTTP/`, 0, "latin1")) return false;
   return bytes
     .toString("latin1")
     .split("\n")
     .some((line) => line.includes("  ") && line.trim().split(/ +/).join(" ").endsWith(words.join(" ")));
+}
+
+const SPACE = 0x20;
+
+function beginsWithSingleSpaces(bytes: Buffer, methodLength: number, targetLength: number): boolean {
+  const behindTarget = methodLength + 1 + targetLength;
+  return (
+    bytes[methodLength] === SPACE &&
+    bytes[methodLength + 1] !== SPACE &&
+    bytes[behindTarget] === SPACE &&
+    bytes[behindTarget + 1] === 0x48 // the H of HTTP
+  );
+}
+
+const SEEN = Symbol("bytes read when the last request was handed over");
+
+/** No other request was handed over from the bytes of this read: the read begins with its line. */
+function isFirstOfRead(socket: Socket): boolean {
+  const carrier = socket as Socket & { [SEEN]?: number };
+  const { bytesRead } = socket;
+  if (carrier[SEEN] === bytesRead) return false;
+  carrier[SEEN] = bytesRead;
+  return true;
 }

@@ -22,50 +22,95 @@ export class Framing {
   keepAliveSeconds: number | undefined;
 }
 
+type Meaning = "none" | "closes" | "hint" | "length" | "chunked";
+
+interface Field {
+  readonly name: string;
+  readonly value: string;
+  /** About the framing. */
+  readonly meaning: Meaning;
+  /** The length or the seconds, where the meaning is about these. */
+  readonly amount: number;
+}
+
+/**
+ * Lines that came before. Upstreams say most of their lines in every answer, or at least for the whole
+ * second; none of these names tells anything about a caller.
+ */
+const known = new Map<string, Field>();
+const KNOWN_MAX = 512;
+const KNOWN_LENGTH_MAX = 128;
+const RECURRING = new Set(
+  (
+    "date server content-type content-length connection keep-alive transfer-encoding cache-control " +
+    "vary accept-ranges content-encoding x-powered-by x-content-type-options"
+  ).split(" "),
+);
+
 export function readField(line: string, headers: string[], framing: Framing): void {
+  const field = known.get(line) ?? parse(line);
+  headers.push(field.name, field.value);
+  switch (field.meaning) {
+    case "none":
+      break;
+    case "closes":
+      framing.closes = true;
+      break;
+    case "hint":
+      framing.keepAliveSeconds = field.amount;
+      break;
+    case "length":
+      if (framing.length !== -1) throw new ResponseFault("two lengths");
+      framing.length = field.amount;
+      break;
+    case "chunked":
+      if (framing.isChunked) throw new ResponseFault("transfer coding");
+      framing.isChunked = true;
+  }
+}
+
+function parse(line: string): Field {
   const colon = line.indexOf(":");
   const name = line.slice(0, Math.max(0, colon));
   // Also refuses a folded line and a space before the colon (RFC 9112 sections 5.1 and 5.2).
   if (!NAME.test(name)) throw new ResponseFault("header line");
   const value = trimBlanks(line, colon + 1);
   if (!VALUE.test(value)) throw new ResponseFault("header value");
-  headers.push(name, value);
   const endsBlank = isBlank(line.charCodeAt(line.length - 1));
-  // Names that matter differ in length and first letter; most lines are done here.
-  switch (name.length) {
-    case 10:
-      noteShort(name.toLowerCase(), value, framing);
-      break;
-    case 14:
-      if (name.toLowerCase() === "content-length") noteLength(value, endsBlank, framing);
-      break;
-    case 17:
-      if (name.toLowerCase() === "transfer-encoding") noteCoding(value, endsBlank, framing);
-      break;
+  const lower = name.toLowerCase();
+  const field = { name, value, ...meaningOf(lower, value, endsBlank) };
+  return RECURRING.has(lower) && line.length <= KNOWN_LENGTH_MAX ? remember(line, field) : field;
+}
+
+function remember(line: string, field: Field): Field {
+  if (known.size >= KNOWN_MAX) known.clear();
+  // A copy: a piece of a string would keep all of the head that it was cut from.
+  const copied = (text: string): string => Buffer.from(text, "latin1").toString("latin1");
+  const kept = { ...field, name: copied(field.name), value: copied(field.value) };
+  known.set(copied(line), kept);
+  return kept;
+}
+
+const NOTHING = { meaning: "none", amount: 0 } as const;
+
+function meaningOf(name: string, value: string, endsBlank: boolean): Pick<Field, "meaning" | "amount"> {
+  switch (name) {
+    case "connection":
+      return /(?:^|,)[\t ]*close[\t ]*(?:,|$)/i.test(value) ? { meaning: "closes", amount: 0 } : NOTHING;
+    case "keep-alive": {
+      const hint = /(?:^|[,;\s])timeout\s*=\s*(\d{1,6})/i.exec(value);
+      return hint === null ? NOTHING : { meaning: "hint", amount: Number(hint[1]) };
+    }
+    // Blanks behind the value of a framing field are legal, but llhttp takes them for a part of it.
+    case "content-length":
+      if (endsBlank || !/^\d{1,15}$/.test(value)) throw new ResponseFault("length");
+      return { meaning: "length", amount: Number(value) };
+    case "transfer-encoding":
+      if (endsBlank || value.toLowerCase() !== "chunked") throw new ResponseFault("transfer coding");
+      return { meaning: "chunked", amount: 0 };
     default:
+      return NOTHING;
   }
-}
-
-function noteShort(name: string, value: string, framing: Framing): void {
-  if (name === "connection") {
-    if (/(?:^|,)[\t ]*close[\t ]*(?:,|$)/i.test(value)) framing.closes = true;
-  } else if (name === "keep-alive") {
-    const hint = /(?:^|[,;\s])timeout\s*=\s*(\d{1,6})/i.exec(value);
-    if (hint !== null) framing.keepAliveSeconds = Number(hint[1]);
-  }
-}
-
-/** Blanks behind the value of a framing field are legal, but llhttp takes them for a part of it. */
-function noteLength(value: string, endsBlank: boolean, framing: Framing): void {
-  if (framing.length !== -1) throw new ResponseFault("two lengths");
-  if (endsBlank || !/^\d{1,15}$/.test(value)) throw new ResponseFault("length");
-  framing.length = Number(value);
-}
-
-function noteCoding(value: string, endsBlank: boolean, framing: Framing): void {
-  if (framing.isChunked || endsBlank || value.toLowerCase() !== "chunked")
-    throw new ResponseFault("transfer coding");
-  framing.isChunked = true;
 }
 
 /** OWS around a value is not part of it (RFC 9112 section 5). */
