@@ -124,6 +124,18 @@ describe.skipIf(helm === undefined)("the chart", () => {
     }
   });
 
+  test("leaves large numbers as they are: helm reads all numbers as floating point", () => {
+    const objects = render("gate", 'gate.config.cache={"max_keys":1234567,"max_negative":10000000}');
+    const text = find(objects, "ConfigMap").data?.["keyward.yaml"];
+    expect(text).toContain("max_keys: 1234567\n");
+    expect(text).toContain("max_negative: 10000000\n");
+  });
+
+  test("switches an option off by null, as in keyward.yaml", () => {
+    const objects = render("gate", 'gate.config.identity={"project":null}');
+    expect(find(objects, "ConfigMap").data?.["keyward.yaml"]).toContain("identity:\n  project: null\n");
+  });
+
   test("a gate that takes keys from the registry of its release is told its Service, and both get one token", () => {
     const objects = render("sqlite");
     const gate = deployment(objects, "gate");
