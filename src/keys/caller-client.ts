@@ -101,7 +101,8 @@ export class CallerClient implements CallerDesk {
       return answer;
     } catch (error) {
       const fault = faultOfError(error);
-      this.#count(fault.kind);
+      // A client that left says nothing about the registry.
+      if (!ask.signal.aborted) this.#count(fault.kind);
       throw fault;
     }
   }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { followEvents } from "../../support/event-client.ts";
 import { findPostgres } from "../../support/postgres-programs.ts";
 import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
-import { type MadeKey, type RegistryScene, startRegistry } from "../../support/registry-scene.ts";
+import { type Call, type MadeKey, type RegistryScene, startRegistry } from "../../support/registry-scene.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
 const programs = findPostgres("registries share one PostgreSQL");
@@ -42,6 +42,28 @@ describe.skipIf(programs === undefined)("registries on one PostgreSQL", () => {
       [one, two].map((registry) => registry.call("GET /v1/gate/keys", { role: "gate" })),
     );
     expect(snapshots[0]?.text).toBe(snapshots[1]?.text);
+  });
+
+  test("a key manages keys through either, within what it holds", async () => {
+    const storage = await server.newDatabase();
+    await using one = await startRegistry({ storage });
+    await using two = await startRegistry({ storage });
+    const admin = await one.makeKey({ environment: "live", scopes: ["admin"] });
+    const other = await one.makeKey({ organization: "org_globex" });
+    const as = (registry: RegistryScene, request: string, call: Call = {}) => {
+      const [method = "", path = ""] = request.split(" ");
+      return registry.call(`${method} /v1/gate/callers/${admin.id}${path}`, { role: "gate", ...call });
+    };
+    const create: Call = { json: { scopes: ["read"] }, headers: { "idempotency-key": "same" } };
+    const made = (await as(one, "POST /api-keys", create)).json() as MadeKey;
+    expect((await as(two, "POST /api-keys", create)).json()).toMatchObject({ id: made.id, secret: null });
+    const listed = (await as(two, "GET /api-keys")).json() as { items: { id: string }[] };
+    expect(listed.items.map(({ id }) => id)).toEqual([made.id, admin.id]);
+    expect((await as(two, "POST /api-keys", { json: { scopes: ["*"] } })).status).toBe(403);
+    expect((await as(two, `DELETE /api-keys/${other.id}`)).status).toBe(404);
+    expect((await as(two, "GET /usage")).status).toBe(200);
+    await two.call(`DELETE /v1/api-keys/${admin.id}`);
+    expect((await as(one, "GET /api-keys")).status).toBe(403);
   });
 
   test("an Idempotency-Key holds across both", async () => {
