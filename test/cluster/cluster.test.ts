@@ -11,7 +11,7 @@ const programs = findPostgres("test/cluster/cluster.test.ts");
 
 test.skipIf(programs === undefined)(
   "nobody revoked gets in, nobody valid is refused and every request is counted, while a registry dies, PostgreSQL restarts and a gate is cut off",
-  { timeout: 180_000 },
+  { timeout: 300_000 },
   async () => {
     const report = await runCluster({ programs: programs ?? "", revocations: 30, isLong: false });
     expect(report.violations).toEqual([]);
