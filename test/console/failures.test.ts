@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { browserPath, type ConsoleBrowser, signIn, startBrowser } from "../support/console-browser.ts";
 import { type ConsoleScene, startConsoleScene } from "../support/console-scene.ts";
 import { noteSecret } from "../support/known-secrets.ts";
+import { lastingPort } from "../support/listening.ts";
 import { startRegistryProcess } from "../support/registry-process.ts";
 import { makeTempFolder } from "../support/temp-folder.ts";
 
@@ -183,21 +184,20 @@ describe.skipIf(browserPath === undefined)("the console", () => {
   test("stays on its page while the registry is down, and goes on by itself when it is back", async () => {
     const ADMIN = `admin-${randomBytes(16).toString("hex")}`;
     await using folder = await makeTempFolder();
-    const start = (port?: number): ReturnType<typeof startRegistryProcess> =>
+    const port = await lastingPort();
+    const start = (): ReturnType<typeof startRegistryProcess> =>
       startRegistryProcess(folder, "", { KEYWARD_REGISTRY_ADMIN_TOKEN: ADMIN }, port);
     const { page, complaints } = await browser.visit();
-    let url: string;
     {
       await using registry = await start();
-      ({ url } = registry);
-      await signIn(page, `${url}/console/#/gates`, ADMIN);
+      await signIn(page, `${registry.url}/console/#/gates`, ADMIN);
       await page.getByText("No gate has reported yet").waitFor();
     }
     const banner = page.getByRole("status").getByText("The registry cannot be reached.");
     await banner.waitFor();
     await page.getByText("No gate has reported yet").waitFor();
     await page.getByRole("link", { name: "Audit" }).click();
-    await using _registry = await start(Number(new URL(url).port));
+    await using _registry = await start();
     await banner.waitFor({ state: "detached" });
     // Sessions are in the memory of the process that ended.
     await signInAgain(page, ADMIN);

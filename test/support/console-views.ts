@@ -4,9 +4,9 @@ import type { Page } from "playwright-core";
 export interface ConsoleView {
   readonly name: string;
   /** Signed in before; there when it resolves. */
-  show(page: Page, consoleUrl: string): Promise<void>;
+  readonly show: (page: Page, consoleUrl: string) => Promise<void>;
   /** Closes what must not stay open. */
-  leave?(page: Page): Promise<void>;
+  readonly leave?: (page: Page) => Promise<void>;
 }
 
 const escape = async (page: Page): Promise<void> => {
@@ -89,7 +89,7 @@ export const consoleViews: readonly ConsoleView[] = [
   {
     name: "audit",
     async show(page, consoleUrl) {
-      await page.goto(`${consoleUrl}#/audit`);
+      await page.goto(`${consoleUrl}#/audit?organization=org_acme`);
       await page.getByRole("table", { name: "Audit log" }).waitFor();
     },
   },

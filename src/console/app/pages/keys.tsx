@@ -7,6 +7,7 @@ import { Icon } from "../parts/icon.tsx";
 import { Empty, FailureNotice, Waiting } from "../parts/notice.tsx";
 import { PageHead } from "../parts/page-head.tsx";
 import { Pager } from "../parts/pager.tsx";
+import { counted } from "../parts/wording.ts";
 import { announce } from "../state/announcer.ts";
 import { type Loaded, useLoaded } from "../state/loaded.ts";
 import { useObservable } from "../state/observable.ts";
@@ -33,7 +34,7 @@ export function KeysPage({
   const what = `keys ${JSON.stringify(asked)} ${changed}`;
   const keys = useLoaded(what, async (how) => {
     const page = await listKeys(asked, how);
-    announce(page.items.length === 0 ? "No keys" : `${page.items.length} keys`);
+    announce(page.items.length === 0 ? "No keys" : counted(page.items.length, "key"));
     return page;
   });
   const usage = useDayOf(keys.data?.items ?? []);
@@ -122,7 +123,7 @@ function KeyPager({
         show(next);
       }}
     >
-      {items.length === 0 ? "" : `${items.length} keys on this page, newest first`}
+      {items.length === 0 ? "" : `${counted(items.length, "key")} on this page, newest first`}
     </Pager>
   );
 }

@@ -107,34 +107,6 @@ export interface Choice {
   readonly text: string;
 }
 
-interface SelectFieldProps extends Texts {
-  readonly value: string;
-  readonly onChange: (value: string) => void;
-  readonly choices: readonly Choice[];
-}
-
-export function SelectField(props: SelectFieldProps): JSX.Element {
-  const { value, onChange, choices } = props;
-  return (
-    <Labelled {...props}>
-      {(ids) => (
-        <select
-          {...ids}
-          class="input"
-          value={value}
-          onChange={(event) => onChange(event.currentTarget.value)}
-        >
-          {choices.map((choice) => (
-            <option key={choice.value} value={choice.value}>
-              {choice.text}
-            </option>
-          ))}
-        </select>
-      )}
-    </Labelled>
-  );
-}
-
 interface CheckFieldProps {
   readonly label: ComponentChildren;
   readonly isChecked: boolean;
