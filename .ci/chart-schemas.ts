@@ -37,11 +37,14 @@ function embed(chart: Schema): Schema {
     ...registry.definitions,
     ...gate.definitions,
     gateConfig: without(gate, GATE_FIXED),
+    gateProbes: gate.properties?.["ops"]?.properties?.["probes"] ?? {},
     registryOptions: without(link, LINK_FIXED),
     registryConfig: without(registry, REGISTRY_FIXED),
   };
   const text = JSON.stringify(chart.properties);
-  if (!text.includes("#/definitions/registryConfig")) delete all["registryConfig"];
+  for (const name of ["registryConfig", "gateProbes"]) {
+    if (!text.includes(`#/definitions/${name}"`)) delete all[name];
+  }
   return { ...chart, definitions: all };
 }
 

@@ -51,9 +51,13 @@
 {{- $keys = dict "registry" (mergeOverwrite (dict) $values.keys.registry.options $registry) -}}
 {{- end -}}
 {{- $upstream := dict "upstreams" (dict "default" (dict "url" (printf "http://127.0.0.1:%v" $values.upstreamPort))) -}}
+{{- $ops := dict "host" "0.0.0.0" "port" $values.ports.ops -}}
+{{- with $values.probes -}}
+{{- $_ := set $ops "probes" . -}}
+{{- end -}}
 {{- $fixed := dict
     "listen" (dict "host" "0.0.0.0" "port" $values.ports.http)
-    "ops" (dict "host" "0.0.0.0" "port" $values.ports.ops)
+    "ops" $ops
     "keys" $keys
     "shutdown_delay" (printf "%vs" $values.drain.delaySeconds)
     "shutdown_grace" (printf "%vs" $values.drain.graceSeconds) -}}
