@@ -152,6 +152,16 @@ describe.skipIf(helm === undefined || helm3 === undefined)(
       expect(await checked(objects)).toMatch(/: ok, 1 route, 1 key\n$/);
     });
 
+    test("lets the application be probed where only the gate reaches it", () => {
+      const objects = render();
+      const config = parse(find(objects, "ConfigMap").data?.["keyward.yaml"] ?? "") as {
+        ops: { port: number; probes: object };
+      };
+      expect(config.ops.probes).toEqual({ health: { path: "/healthz" } });
+      const [application] = protectedPod(objects).spec.containers;
+      expect(application?.readinessProbe?.httpGet).toEqual({ path: "/probe/health", port: config.ops.port });
+    });
+
     test("is what the kustomize component has as well", () => {
       const { imagePullPolicy, image, ...sidecar } = sidecarOf(protectedPod(render())) as Container & {
         imagePullPolicy: string;
