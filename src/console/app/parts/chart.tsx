@@ -175,11 +175,12 @@ function sizeOf(element: HTMLElement): { readonly width: number; readonly height
 }
 
 function optionsFor(
-  { points, stepMs, step }: Timeline,
+  timeline: Timeline,
   colours: Colours,
   size: { readonly width: number; readonly height: number },
   onPoint: (index: number | undefined) => void,
 ): uPlot.Options {
+  const { points, stepMs, step } = timeline;
   const first = (points[0]?.atMs ?? 0) / 1000;
   const last = ((points.at(-1)?.atMs ?? 0) + stepMs) / 1000;
   const paths = uPlot.paths.bars?.({ align: 1, size: [0.78, 48] });
@@ -206,7 +207,7 @@ function optionsFor(
       y: { range: (_plot, _low, high) => [0, Math.max(4, high * 1.08)] },
     },
     axes: [
-      { ...axis, ...timeAxis(points, step), grid: { show: false }, size: 28 },
+      { ...axis, ...timeAxis(timeline), grid: { show: false }, size: 28 },
       {
         ...axis,
         size: 46,
@@ -231,7 +232,8 @@ const HOUR = 3600;
 const DAY = 24 * HOUR;
 
 /** Days where the row is days long, else times of day. */
-function timeAxis(points: readonly Point[], step: Timeline["step"]): Partial<uPlot.Axis> {
+function timeAxis({ points, step, stepMs }: Timeline): Partial<uPlot.Axis> {
+  const endS = ((points.at(-1)?.atMs ?? 0) + stepMs / 2) / 1000;
   const isInDays = step === "day" || points.length > 48;
   const format = step === "day" ? utcDayOnly : isInDays ? dayOnly : timeOnly;
   return {
@@ -239,6 +241,7 @@ function timeAxis(points: readonly Point[], step: Timeline["step"]): Partial<uPl
       ? [DAY, 2 * DAY, 3 * DAY, 5 * DAY, 7 * DAY]
       : [300, 600, 900, 1800, HOUR, 2 * HOUR, 3 * HOUR, 4 * HOUR, 6 * HOUR],
     space: 56,
-    values: (_plot, splits) => splits.map((seconds) => format.format(seconds * 1000)),
+    // The end of the last step is the edge of the picture: a label there would be cut.
+    values: (_plot, splits) => splits.map((seconds) => (seconds < endS ? format.format(seconds * 1000) : "")),
   };
 }
