@@ -18,7 +18,6 @@ describe.skipIf(helm === undefined || helm3 === undefined)("the chart", () => {
     const reference = template(values);
     expect(template(values, { program: helm3 })).toBe(reference);
     expect(template([...values, "--kube-version", "1.30"])).toBe(reference);
-    expect(template([...values, "--kube-version", "1.35"])).toBe(reference);
   });
 
   test("does not render for clusters that are too old for it", () => {

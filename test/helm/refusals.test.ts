@@ -60,8 +60,15 @@ describe.skipIf(helm === undefined || helm3 === undefined)("the chart", () => {
     const refused = refusal(helm, install, settings);
     expect(refused).toMatch(/don't meet the specifications of the schema/);
     expect(refused).toMatch(words);
-    expect(refusal(helm3, install, settings)).toMatch(words);
   });
+
+  // It reads schemas by another library.
+  test.for(bySchema.slice(0, 5))(
+    "has a schema that refuses in Helm 3, for %s, %s",
+    ([install, settings, words]) => {
+      expect(refusal(helm3, install, settings)).toMatch(words);
+    },
+  );
 
   test.for(byTemplate)("refuses, for %s, %s", ([install, settings, words]) => {
     expect(refusal(helm, install, settings)).toMatch(words);
