@@ -189,6 +189,8 @@ describe.skipIf(!canRunContainers())("the image", { timeout: 300_000 }, () => {
     await using container = await engine.run(image, { volumes, args: ["registry", ...config] });
     const { url, opsUrl } = await addressOf(container);
     expect((await ask(`${url}/openapi.json`)).status).toBe(200);
+    // Built into the image: nothing that could build it is there.
+    expect((await ask(`${url}/console/`)).text).toContain("<script");
     expect((await ask(`${url}/v1/api-keys`)).status).toBe(401);
     expect((await ask(`${opsUrl}/readyz`)).status).toBe(200);
     expect((await container.stop(30_000)).code).toBe(0);
