@@ -51,7 +51,9 @@ export function decide(
   if (refused !== undefined) return refused;
   if (state.cors !== undefined && isPreflight(line, head)) return new Preflight(head);
 
-  const route = state.routes.match(target.matchPath, method);
+  const matched = state.routes.match(target.matchPath, method);
+  const guard = matched && state.lookalikes.guardOf(matched, target.matchPath, method);
+  const route = matched?.isPublic === true && guard !== undefined ? guard : matched;
   exchange.route = route?.name;
   const candidate: Candidate = {
     spotter: state.spotter,
@@ -71,8 +73,12 @@ export function decide(
   if (fault !== undefined) return new Denial("key_invalid", { note: `key format: ${fault}` });
   if (isKeyInTarget(candidate, secret)) return new Denial("credential_in_target");
 
-  const decideLater = (found: KeyLookup): Decision =>
-    finish(line, decideForKey(state, candidate, route, found, secret, exchange));
+  const decideUnder = (rule: GateRoute | undefined, found: KeyLookup): Admitted | Denial =>
+    decideForKey(state, candidate, rule, found, secret, exchange);
+  const decideLater = (found: KeyLookup): Decision => {
+    const guarded = guard && decideUnder(guard, found);
+    return guarded instanceof Denial ? guarded : finish(line, decideUnder(route, found));
+  };
   const found = state.keys.resolve(digestOf(secret));
   return found instanceof Promise ? found.then(decideLater) : decideLater(found);
 }

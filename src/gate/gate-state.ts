@@ -24,6 +24,7 @@ import { HeaderTable } from "./header-table.ts";
 import { type IdentityNames, compileKey } from "./identity.ts";
 import { KeySpotter } from "./key-spotter.ts";
 import { Replies } from "./reply.ts";
+import { Lookalikes } from "./lookalikes.ts";
 import { METHODS, type RouteFault, RouteTable, methodMask } from "./routes.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -47,6 +48,7 @@ export interface GateState {
   readonly via: string;
   readonly cors: CorsPolicy | undefined;
   readonly routes: RouteTable<GateRoute>;
+  readonly lookalikes: Lookalikes<GateRoute>;
   readonly places: readonly CredentialPlace[];
   readonly keyFormat: KeyFormat;
   readonly spotter: KeySpotter;
@@ -94,6 +96,7 @@ export function compileGate(
     viaPattern: new RegExp(`(?:^|[,\\s])${escapeRegExp(config.via)}(?:$|[,\\s(])`, "i"),
     cors: compileCors(config),
     routes,
+    lookalikes: new Lookalikes(routes.routes),
     places,
     keyFormat,
     spotter: new KeySpotter(keyFormat),

@@ -1,0 +1,47 @@
+/**
+ * The rule that a forgiving server could see in a path. Express, Rails and many others take
+ * `/v1/Admin` and `/v1/admin/` for `/v1/admin`; a broader rule that matches the path as it stands
+ * would then answer for what a narrower one guards (Caddy CVE-2026-27587, CVE-2026-27588). Whether the
+ * server behind is such a one is not known here, so the caller has to satisfy both.
+ */
+import { type Route, RouteTable } from "./routes.ts";
+
+interface Loose<R extends Route> extends Route {
+  readonly original: R;
+}
+
+/** Capitals, or a slash at the end: without either there is nothing to forgive. */
+const FORGIVABLE = /[A-Z]|[^/]\/$/;
+
+export class Lookalikes<R extends Route> {
+  readonly #table: RouteTable<Loose<R>>;
+  /** No pattern differs from its loose form. */
+  readonly #arePlain: boolean;
+
+  constructor(routes: readonly R[]) {
+    // Rules that differ in nothing else are ties now: whoever wrote both knows a server that tells them apart.
+    this.#table = new RouteTable(
+      routes.map((route) => ({ ...route, pattern: loosen(route.pattern), original: route })),
+    );
+    this.#arePlain = !routes.some(({ pattern }) => FORGIVABLE.test(pattern));
+  }
+
+  /**
+   * @param route what matches the path as it stands
+   * @param path `Target.matchPath`
+   * @returns what would match it if letter case and a slash at the end meant nothing, when that is
+   *   another rule and not one that lets everybody in
+   */
+  guardOf(route: R, path: string, method: number): R | undefined {
+    if (this.#arePlain && !FORGIVABLE.test(path)) return undefined;
+    const other = this.#table.match(loosen(path), method)?.original;
+    if (other === undefined || other.isPublic) return undefined;
+    return loosen(other.pattern) === loosen(route.pattern) ? undefined : other;
+  }
+}
+
+/** Escapes keep their capitals: routes know no others. */
+function loosen(path: string): string {
+  const bare = path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
+  return bare.replace(/%[0-9A-F]{2}|[A-Z]/g, (found) => (found.length === 1 ? found.toLowerCase() : found));
+}
