@@ -250,6 +250,7 @@ export class RunningGate {
       if (JSON.stringify(next[section]) === JSON.stringify(this.#config[section])) continue;
       this.#warnOfFixed(section);
     }
+    if (next.log.access !== this.#config.log.access) this.#warnOfFixed("log.access");
   }
 
   #warnOfFixed(section: string): void {

@@ -48,6 +48,23 @@ describe.each([1, 2])("a gate of %i worker(s)", (workers) => {
     expect(requests).toBeGreaterThan(200);
   });
 
+  test("says which changed sections need a restart", async () => {
+    await using folder = await makeTempFolder();
+    const fixture = { upstreamUrl: "http://127.0.0.1:1", keys: [makeKey()] };
+    const { configFile } = await writeGateFiles(folder, { ...fixture, config: { workers } });
+    await using gate = await startGateProcess(configFile);
+    const log = { access: false };
+    const bounds = { body: "1MiB" };
+    await writeGateFiles(folder, { ...fixture, config: { workers, bounds, log } });
+    for (const section of ["bounds", "log.access"]) {
+      await waitFor(`${section} to be told`, () =>
+        gate.log.some(
+          (line) => line["msg"] === "a changed section needs a restart" && line["section"] === section,
+        ),
+      );
+    }
+  });
+
   test("keeps the old config when the new one is bad, says so, and takes a good one again", async () => {
     await using upstream = await startEchoUpstream();
     await using folder = await makeTempFolder();
