@@ -1,6 +1,6 @@
 /** Which code is mutated, and how many of the mutants the tests must notice. See README.md. */
 const code = {
-  gate: "decide,head,header-table,target,credential,routes,admit,outgoing,incoming,client-address,cors,identity",
+  gate: "decide,head,header-table,target,credential,routes,lookalikes,admit,outgoing,incoming,client-address,cors,identity",
   keys: "scope-table,format,digest",
   errors: "bodies,denial",
 };
