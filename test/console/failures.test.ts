@@ -156,13 +156,62 @@ describe.skipIf(browserPath === undefined)("the console", () => {
     expect(await second.getByText("Revoked the key").count()).toBe(1);
   });
 
+  test("makes one key when the line breaks, and says that its secret is lost", async () => {
+    const { page, complaints } = await browser.visit();
+    await signIn(page, console, scene.tokens.operator);
+    // The registry makes the key; its answer never arrives.
+    const lost: number[] = [];
+    await page.route("**/api/v1/api-keys", async (route) => {
+      if (route.request().method() !== "POST" || lost.length > 0) return await route.continue();
+      lost.push((await route.fetch()).status());
+      await route.abort("connectionreset");
+    });
+    await page.locator(".page-head").getByRole("button", { name: "Create key" }).click();
+    const form = page.getByRole("dialog", { name: "Create key" });
+    await form.getByRole("textbox", { name: "Name" }).fill("Made once");
+    await form.getByLabel("Organization id").fill("org_acme");
+    await form.getByRole("button", { name: "Create key" }).click();
+    await form.getByRole("alert").getByText("The registry cannot be reached.").waitFor();
+    await form.getByRole("button", { name: "Create key" }).click();
+    await page.getByText("The key was made, but its secret is lost").waitFor();
+    expect(lost).toEqual([201]);
+    await page.getByRole("button", { name: "Go to the key" }).click();
+    await page.getByRole("heading", { name: "Made once", level: 1 }).waitFor();
+    await page.goto(`${console}#/keys?search=Made+once`);
+    await page.getByText("1 key on this page").waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  test("changes name, scopes and expiry of a key, and nothing else", async () => {
+    const { page, complaints } = await browser.visit();
+    await signIn(page, `${console}#/keys?search=Slack`, scene.tokens.operator);
+    await page.getByRole("link", { name: "Slack bot" }).click();
+    await page.getByRole("button", { name: "Edit" }).click();
+    const form = page.getByRole("dialog", { name: "Edit Slack bot" });
+    await form.getByRole("textbox", { name: "Name" }).fill("Slack bot, EU");
+    await form.getByRole("button", { name: "Remove scope write" }).click();
+    await form.getByRole("radio", { name: "Date…" }).check();
+    await form.getByLabel("Last day").fill("2099-12-31");
+    await form.getByRole("button", { name: "Save" }).click();
+    await form.waitFor({ state: "detached" });
+    await page.getByRole("heading", { name: "Slack bot, EU", level: 1 }).waitFor();
+    await page.getByText("31 Dec 2099, 23:59").first().waitFor();
+    const { items } = await scene.store.listAudit({ action: "key.update" }, { limit: 1 });
+    expect(items[0]?.details).toEqual({
+      name: { from: "Slack bot", to: "Slack bot, EU" },
+      scopes: { from: ["read", "write"], to: ["read"] },
+      expires_at: { from: null, to: "2099-12-31T22:59:59.000Z" },
+    });
+    expect(complaints).toEqual([]);
+  });
+
   test("offers viewers nothing that the registry would refuse them", async () => {
     const { page, complaints } = await browser.visit();
     await signIn(page, console, scene.tokens.viewer);
     await page.getByRole("link", { name: "Slack bot" }).click();
     await page.getByRole("heading", { name: "Slack bot" }).waitFor();
     await page.locator("canvas").waitFor();
-    expect(await page.getByRole("button", { name: /Rotate|Revoke|Finish|Cancel/ }).count()).toBe(0);
+    expect(await page.getByRole("button", { name: /Edit|Rotate|Revoke|Finish|Cancel/ }).count()).toBe(0);
     await page.getByRole("link", { name: "Keys", exact: true }).first().click();
     await page.getByRole("heading", { name: "Keys", level: 1 }).waitFor();
     expect(await page.getByRole("button", { name: "Create key" }).count()).toBe(0);

@@ -54,6 +54,15 @@ export const consoleViews: readonly ConsoleView[] = [
   },
   { name: "key-rotating", show: (page, consoleUrl) => showKey(page, consoleUrl, "status=rotating") },
   {
+    name: "edit",
+    async show(page, consoleUrl) {
+      await showKey(page, consoleUrl, "search=Sales+copilot&environment=live");
+      await page.getByRole("button", { name: "Edit" }).click();
+      await page.getByRole("dialog").waitFor();
+    },
+    leave: escape,
+  },
+  {
     name: "rotate",
     async show(page, consoleUrl) {
       await showKey(page, consoleUrl, "search=Slack");

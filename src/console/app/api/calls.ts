@@ -54,6 +54,16 @@ export const rotateKey = (id: string, overlap: string, idempotencyKey: string): 
     idempotencyKey,
   });
 
+/** Null takes the field away. */
+export interface KeyChange {
+  readonly name?: string;
+  readonly scopes?: readonly string[];
+  readonly expires_at?: string | null;
+}
+
+export const changeKey = (id: string, json: KeyChange): Promise<Key> =>
+  call(`${API}/api-keys/${encodeURIComponent(id)}`, { method: "PATCH", json });
+
 export type Ending = "revoke" | "finish" | "cancel";
 
 /** With `wait=0s` the answer says at once where each gate stands. */

@@ -9,7 +9,7 @@ import { ChoiceRow } from "../parts/choice-row.tsx";
 import { Dialog } from "../parts/dialog.tsx";
 import { TextField } from "../parts/field.tsx";
 import { Notice } from "../parts/notice.tsx";
-import { dateOf, DAY_MS } from "../parts/wording.ts";
+import { dateOf, DAY_MS, endOfDay } from "../parts/wording.ts";
 import { useLoaded } from "../state/loaded.ts";
 import { begin, endWork } from "../state/work.ts";
 import { useAttempt } from "./attempt.ts";
@@ -214,8 +214,7 @@ function bodyOf({ name, organization, project, environment, scopes, lifetime, da
     ...(project !== "" && { project }),
     ...(environment !== "" && { environment }),
     scopes,
-    // The end of the chosen day, where the person is.
-    ...(lifetime === "date" && { expires_at: new Date(`${date}T23:59:59`).toISOString() }),
+    ...(lifetime === "date" && { expires_at: endOfDay(date) }),
     ...(lifetime !== "date" && lifetime !== "" && { expires_in_days: Number(lifetime) }),
   };
 }

@@ -4,6 +4,7 @@ import type { Session } from "../api/shapes.ts";
 import { useObservable } from "../state/observable.ts";
 import { work } from "../state/work.ts";
 import { CreateDialog } from "./create.tsx";
+import { EditDialog } from "./edit.tsx";
 import { EndDialog } from "./end.tsx";
 import { RotateDialog } from "./rotate.tsx";
 import { SecretDialog } from "./secret.tsx";
@@ -14,6 +15,8 @@ export function WorkDialog({ session }: { readonly session: Session }): JSX.Elem
   switch (task.kind) {
     case "create":
       return <CreateDialog session={session} />;
+    case "edit":
+      return <EditDialog subject={task.subject} />;
     case "rotate":
       return <RotateDialog subject={task.subject} />;
     case "end":

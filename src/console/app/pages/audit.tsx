@@ -6,7 +6,7 @@ import { FailureNotice, Waiting } from "../parts/notice.tsx";
 import { PageHead } from "../parts/page-head.tsx";
 import { Pager } from "../parts/pager.tsx";
 import { useLoaded } from "../state/loaded.ts";
-import { amend, goTo, hrefOf } from "../state/route.ts";
+import { amend, hrefOf } from "../state/route.ts";
 import { actionChoices, AuditTable } from "./audit-table.tsx";
 import { Filter } from "./key-filters.tsx";
 import { useTokenNames } from "./token-names.ts";
@@ -25,10 +25,6 @@ export function AuditPage({ session, query }: AuditPageProps): JSX.Element {
   );
   const organizations = useLoaded("organizations", listOrganizations);
   const set = (name: string, value: string): void => amend({ [name]: value, cursor: undefined });
-  const show = (to: string | undefined): void => {
-    goTo(["audit"], { ...query, cursor: to });
-    scrollTo({ top: 0 });
-  };
   return (
     <>
       <PageHead title="Audit" />
@@ -58,14 +54,7 @@ export function AuditPage({ session, query }: AuditPageProps): JSX.Element {
         <AuditTable entries={data.items} names={names} label="Audit log, newest first" />
       )}
       {data !== undefined && (
-        <Pager
-          label="Pages of the audit log"
-          isFirst={cursor === undefined}
-          hasNext={data.next !== null}
-          onFirst={() => show(undefined)}
-          onBack={cursor === undefined ? undefined : () => history.back()}
-          onNext={() => show(data.next ?? undefined)}
-        />
+        <Pager label="Pages of the audit log" section="audit" query={query} next={data.next} />
       )}
     </>
   );

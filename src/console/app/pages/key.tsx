@@ -44,7 +44,7 @@ export function KeyPage({ id, session, query }: KeyPageProps): JSX.Element {
   if (view === undefined) {
     return (
       <>
-        <PageHead title={failure === undefined ? "Key" : "No such key"} above={above} />
+        <PageHead title={failure?.code === "not_found" ? "No such key" : "Key"} above={above} />
         <FailureNotice failure={failure} onRetry={reload} />
         {failure === undefined && <Waiting lines={6} />}
       </>
@@ -69,6 +69,9 @@ function Actions({ view }: { readonly view: Key }): JSX.Element | null {
   if (status === "revoked" || status === "expired") return null;
   return (
     <>
+      <button type="button" class="button" onClick={() => begin({ kind: "edit", subject: view })}>
+        <Icon name="edit" /> Edit
+      </button>
       {status !== "rotating" && (
         <button type="button" class="button" onClick={() => begin({ kind: "rotate", subject: view })}>
           <Icon name="rotate" /> Rotate

@@ -1,17 +1,16 @@
 /** All keys: found, filtered, a page at a time, with what each did in the last day. */
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
 import { listKeys } from "../api/calls.ts";
-import type { Key, Session } from "../api/shapes.ts";
+import type { Session } from "../api/shapes.ts";
 import { Icon } from "../parts/icon.tsx";
 import { Empty, FailureNotice, Waiting } from "../parts/notice.tsx";
 import { PageHead } from "../parts/page-head.tsx";
 import { Pager } from "../parts/pager.tsx";
 import { counted } from "../parts/wording.ts";
 import { announce } from "../state/announcer.ts";
-import { type Loaded, useLoaded } from "../state/loaded.ts";
+import { useLoaded } from "../state/loaded.ts";
 import { useObservable } from "../state/observable.ts";
-import { goTo, hrefOf } from "../state/route.ts";
+import { hrefOf } from "../state/route.ts";
 import { mayChangeKeys } from "../state/session.ts";
 import { begin, changes } from "../state/work.ts";
 import { useDayOf } from "./key-day.ts";
@@ -50,7 +49,13 @@ export function KeysPage({
         <KeyTable keys={keys.data.items} usage={usage.data} isStale={keys.isLoading} />
       )}
       {keys.data?.items.length === 0 && (isFiltered ? <NothingFound /> : <NoKeys mayCreate={mayCreate} />)}
-      <KeyPager keys={keys} query={query} />
+      {keys.data !== undefined && (
+        <Pager label="Pages of keys" section="keys" query={query} next={keys.data.next}>
+          {keys.data.items.length === 0
+            ? ""
+            : `${counted(keys.data.items.length, "key")} on this page, newest first`}
+        </Pager>
+      )}
     </>
   );
 }
@@ -80,50 +85,5 @@ function NothingFound(): JSX.Element {
         Clear all filters
       </a>
     </Empty>
-  );
-}
-
-/** Back is possible as far as this page came forth. */
-function KeyPager({
-  keys,
-  query,
-}: {
-  readonly keys: Loaded<{ readonly next: string | null; readonly items: readonly Key[] }>;
-  readonly query: Query;
-}): JSX.Element | null {
-  const [trail, setTrail] = useState<readonly string[]>([]);
-  const { cursor, ...filters } = query;
-  if (keys.data === undefined) return null;
-  const { next, items } = keys.data;
-  const show = (to: string | undefined): void => {
-    goTo(["keys"], { ...filters, cursor: to });
-    scrollTo({ top: 0 });
-  };
-  const hasBack = cursor !== undefined && trail.at(-1) === cursor;
-  return (
-    <Pager
-      label="Pages of keys"
-      isFirst={cursor === undefined}
-      hasNext={next !== null}
-      onFirst={() => {
-        setTrail([]);
-        show(undefined);
-      }}
-      onBack={
-        hasBack
-          ? () => {
-              setTrail(trail.slice(0, -1));
-              show(trail.at(-2));
-            }
-          : undefined
-      }
-      onNext={() => {
-        if (next === null) return;
-        setTrail(cursor === undefined ? [next] : hasBack ? [...trail, next] : [next]);
-        show(next);
-      }}
-    >
-      {items.length === 0 ? "" : `${counted(items.length, "key")} on this page, newest first`}
-    </Pager>
   );
 }

@@ -35,6 +35,9 @@ export const absoluteTime = (atMs: number): string => absolute.format(atMs);
 /** To the second, with the time zone. */
 export const exactTime = (atMs: number): string => exact.format(atMs);
 export const dateOf = (atMs: number): string => day.format(atMs);
+/** The end of a day as a date field gives it, where the person is. */
+export const endOfDay = (date: string): string => new Date(`${date}T23:59:59`).toISOString();
+
 export const wholeNumber = (count: number): string => whole.format(count);
 export const shortNumber = (count: number): string => short.format(count);
 

@@ -6,6 +6,7 @@
 import { getSession, signIn, signOut } from "../api/calls.ts";
 import { Failure } from "../api/failure.ts";
 import type { Role, Session } from "../api/shapes.ts";
+import { retries } from "./connection.ts";
 import { Observable } from "./observable.ts";
 
 export type SessionState =
@@ -21,12 +22,18 @@ export const sessionState: Observable<SessionState> = new Observable<SessionStat
 const tabs = new BroadcastChannel("keyward-session");
 /** `setTimeout` cannot wait longer. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
+const RETRY_MS = 3000;
 
 let expiry: ReturnType<typeof setTimeout> | undefined;
 
 export function startSession(): void {
   tabs.addEventListener("message", () => void check());
-  void check();
+  retries.subscribe(() => void check());
+  void checkUntilAnswered();
+}
+
+async function checkUntilAnswered(): Promise<void> {
+  if (!(await check())) setTimeout(() => void checkUntilAnswered(), RETRY_MS);
 }
 
 /** Asks the registry whether there is a session; tells whether it answered. */
@@ -77,7 +84,7 @@ function open(session: Session): void {
   clearTimeout(expiry);
   const leftMs = Date.parse(session.expires_at) - Date.now();
   // A machine whose clock is wrong must not ask in a circle.
-  expiry = setTimeout(() => void check(), Math.min(Math.max(leftMs, 60_000), TIMER_MAX_MS));
+  expiry = setTimeout(() => void checkUntilAnswered(), Math.min(Math.max(leftMs, 60_000), TIMER_MAX_MS));
   const { value } = sessionState;
   const isSame = value.kind === "open" && JSON.stringify(value.session) === JSON.stringify(session);
   if (!isSame) sessionState.set({ kind: "open", session });

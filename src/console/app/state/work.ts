@@ -8,7 +8,7 @@ import { Observable } from "./observable.ts";
 
 export type Work =
   | { readonly kind: "create" }
-  | { readonly kind: "rotate"; readonly subject: Key }
+  | { readonly kind: "edit" | "rotate"; readonly subject: Key }
   | { readonly kind: "end"; readonly how: Ending; readonly subject: Key }
   /** Holds the only copy of a secret; gone when the dialog closes. */
   | { readonly kind: "secret"; readonly made: NewKey; readonly replaces?: Key };
