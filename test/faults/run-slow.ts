@@ -38,8 +38,13 @@ if (tool === undefined) {
       mode,
       connections: Number(connections),
       seconds: Number(seconds),
+      onProgress(requests, failures) {
+        if (!process.stderr.isTTY) return;
+        process.stderr.write(`\r\x1b[Kslow ${mode}: ${requests} good requests, ${failures} failed`);
+      },
     });
     reports.push(report);
+    if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
     if (!values.json) process.stdout.write(render(report));
   }
   if (values.json) process.stdout.write(`${JSON.stringify(reports, undefined, 2)}\n`);

@@ -28,6 +28,8 @@ export interface SlowAttackOptions {
   readonly mode: SlowMode;
   readonly connections: number;
   readonly seconds: number;
+  /** Told of the good client's requests so far, and of those that failed. */
+  readonly onProgress?: (requests: number, failures: number) => void;
 }
 
 export interface SlowAttackReport {
@@ -79,14 +81,19 @@ export async function runSlowAttack(options: SlowAttackOptions): Promise<SlowAtt
     gate.url + path,
   ];
   await using attack = await startChild(tool, args.map(String));
-  const seen = await askMeanwhile(attack, gate.url, { key: key.secret });
+  const seen = await askMeanwhile(attack, gate.url, { key: key.secret }, options.onProgress);
   return { mode, ...opinionOf(attack.stdout), ...seen };
 }
 
 type Seen = Pick<SlowAttackReport, "requests" | "failures" | "p50Ms" | "p99Ms" | "maxMs">;
 
 /** Reads and small uploads by turns, one after the other, for as long as the attack goes on. */
-async function askMeanwhile(attack: Child, url: string, asked: Asked): Promise<Seen> {
+async function askMeanwhile(
+  attack: Child,
+  url: string,
+  asked: Asked,
+  onProgress: SlowAttackOptions["onProgress"],
+): Promise<Seen> {
   const failures: string[] = [];
   const tookMs: number[] = [];
   while (attack.exit === undefined) {
@@ -99,6 +106,7 @@ async function askMeanwhile(attack: Child, url: string, asked: Asked): Promise<S
       failures.push(String(error));
     }
     tookMs.push(performance.now() - startedMs);
+    onProgress?.(tookMs.length, failures.length);
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
   const sorted = tookMs.toSorted((a, b) => a - b);

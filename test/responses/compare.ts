@@ -3,7 +3,7 @@
  * the same answer; what ours takes and undici refuses is a finding, save for the known difference
  * that ours drops an unsolicited `100 Continue`. Ours may be stricter: refusing is always safe.
  *
- *   npm run fuzz:responses -- --count 1000000 --seed 1
+ *   npm run fuzz:responses -- --count 1000000 --seed 1 --json
  */
 import { once } from "node:events";
 import { type Server, type Socket, createServer } from "node:net";
@@ -138,20 +138,36 @@ async function differenceIn(pieces: readonly Buffer[], undici: UndiciReader): Pr
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
-    options: { count: { type: "string", default: "100000" }, seed: { type: "string", default: "1" } },
+    options: {
+      count: { type: "string", default: "100000" },
+      seed: { type: "string", default: "1" },
+      json: { type: "boolean", default: false },
+    },
   });
-  const draw: Drawing = drawing(Number(values.seed));
   const count = Number(values.count);
+  const seed = Number(values.seed);
+  if (!(count >= 0) || !Number.isInteger(seed)) throw new RangeError("--count and --seed take whole numbers");
+  const draw: Drawing = drawing(seed);
   await using undici = await UndiciReader.open();
+  const shown: unknown[] = [];
   let differences = 0;
   for (let i = 1; i <= count; i++) {
     const difference = await differenceIn(mutatedAnswer(draw), undici);
-    if (difference !== undefined && differences++ < 20)
-      process.stdout.write(`${JSON.stringify(difference)}\n`);
-    if (i % 50_000 === 0 && process.stderr.isTTY) process.stderr.write(`\r${i} of ${count}`);
+    if (difference !== undefined && differences++ < SHOWN_MAX) shown.push(difference);
+    if (i % 10_000 === 0 && process.stderr.isTTY)
+      process.stderr.write(`\r${i} of ${count}, ${differences} differ `);
   }
-  process.stdout.write(`${count} answers, seed ${values.seed}: ${differences} differences\n`);
+  if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+  if (values.json) {
+    process.stdout.write(`${JSON.stringify({ answers: count, seed, differences, shown }, undefined, 2)}\n`);
+  } else {
+    for (const difference of shown) process.stdout.write(`${JSON.stringify(difference)}\n`);
+    process.stdout.write(`${count} answers, seed ${seed}: ${differences} differences\n`);
+  }
   return differences === 0 ? 0 : 1;
 }
+
+/** More of a kind teach nothing. */
+const SHOWN_MAX = 20;
 
 if (import.meta.main) process.exitCode = await main();

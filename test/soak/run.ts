@@ -39,8 +39,9 @@ const report = await runSoak({
   minutes: Number(values.minutes),
   seed: Number(values.seed ?? randomInt(2 ** 31)),
   onSample({ minutes, heapMiB, rssMiB, descriptors }) {
-    if (values.json) return;
-    process.stdout.write(
+    // With --json the report alone goes to standard output; a terminal sees the samples all the same.
+    if (values.json && !process.stderr.isTTY) return;
+    (values.json ? process.stderr : process.stdout).write(
       `${minutes.toFixed(2).padStart(7)} min  heap ${heapMiB.toFixed(2)} MiB  RSS ${rssMiB.toFixed(1)} MiB  descriptors ${descriptors}\n`,
     );
   },
