@@ -16,6 +16,8 @@ export interface ClusterRunOptions {
   readonly revocations: number;
   /** More faults, and longer ones. */
   readonly isLong: boolean;
+  /** How the gates have their keys; `sync` unless told. */
+  readonly mode?: "sync" | "lookup";
   readonly onProgress?: (what: string) => void;
 }
 
@@ -34,11 +36,13 @@ export interface ClusterReport {
 /** What a change may take in a cluster without faults; much more than it does, for busy machines. */
 const SETTLE_MS = 5000;
 const STEADY_KEYS = 12;
+const CACHED_MS = 1000;
 
 export async function runCluster({
   programs,
   revocations,
   isLong,
+  mode = "sync",
   onProgress = () => undefined,
 }: ClusterRunOptions): Promise<ClusterReport> {
   const startedMs = performance.now();
@@ -49,11 +53,15 @@ export async function runCluster({
     storage: await postgres.newDatabase(),
     registries: 2,
     gates: 3,
+    gateOptions: () => ({ mode }),
+    gateConfig: { cache: { ttl: `${CACHED_MS}ms`, max_stale: `${TIMES.maxStaleMs}ms` } },
   });
   const ledger = new Ledger({
     settleMs: SETTLE_MS,
     maxStaleMs: TIMES.maxStaleMs,
-    heartbeatMs: 2 * TIMES.heartbeatMs,
+    // Where keys are looked up, what is known of one is as old as its place in the cache.
+    heartbeatMs: 2 * TIMES.heartbeatMs + (mode === "lookup" ? 2 * CACHED_MS : 0),
+    ...(mode === "lookup" && { isLookup: true }),
   });
   await using traffic = new Traffic(cluster, { ledger, paceMs: 20, clientsPerGate: 2 });
   const scene: Scene = { cluster, ledger, traffic };
@@ -72,7 +80,7 @@ export async function runCluster({
   await traffic.stop();
   await askRevokedAgain(scene, keys.slice(-10));
   await Promise.all(cluster.gates.map((gate) => gate.process.stop()));
-  const usage = await compareUsage(cluster, traffic);
+  const usage = await compareUsage(cluster, traffic, mode === "sync");
   return {
     revocations: measured,
     faults,

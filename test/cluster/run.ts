@@ -1,7 +1,7 @@
 /**
  * `npm run cluster`: two registries on a real PostgreSQL and three gates, in use, with faults.
- * `--revocations` (1000), `--short` for the faults of `npm test` only, `--json`. Exits 1 when a promise
- * was broken.
+ * `--revocations` (1000), `--mode sync|lookup`, `--short` for the faults of `npm test` only, `--json`.
+ * Exits 1 when a promise was broken.
  */
 import { parseArgs } from "node:util";
 import { findPostgres } from "../support/postgres-programs.ts";
@@ -11,6 +11,7 @@ import { type ClusterReport, runCluster } from "./run-cluster.ts";
 const { values } = parseArgs({
   options: {
     revocations: { type: "string", default: "1000" },
+    mode: { type: "string", default: "sync" },
     short: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
   },
@@ -50,6 +51,7 @@ const report = await runCluster({
   programs,
   revocations: Number(values.revocations),
   isLong: !values.short,
+  mode: values.mode === "lookup" ? "lookup" : "sync",
   onProgress: (what) => void process.stderr.write(`${what}\n`),
 });
 process.stdout.write(values.json ? `${JSON.stringify(report, undefined, 2)}\n` : render(report));
