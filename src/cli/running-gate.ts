@@ -1,10 +1,10 @@
 /**
- * A gate as a process runs it: config and keys from files, the proxy on one port, operations on
- * another, reload on request or when a file changes, and a stop that loses nothing.
+ * A gate as a process: config and keys from files, a port for clients and one for operations.
  */
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Clock, systemClock } from "../base/clock.ts";
+import { compactHeap } from "../base/compact-heap.ts";
 import type { FileStamps } from "../config/file-stamp.ts";
 import type { GateConfig } from "../config/schema.ts";
 import { watchFiles, type FileWatch } from "../config/watch.ts";
@@ -172,7 +172,7 @@ export class RunningGate {
     return this.#metrics.snapshot();
   }
 
-  /** Resolves once keys can be told apart. */
+  /** Once keys can be told apart. */
   get ready(): Promise<void> {
     return this.#keys.ready;
   }
@@ -181,7 +181,7 @@ export class RunningGate {
     return this.#opsUrl;
   }
 
-  /** Of a worker that has a queue of its own: the primary keeps it for the next one. */
+  /** Of a worker with a queue of its own: the primary keeps it for the next one. */
   get listeningSocket(): ListeningSocket | undefined {
     return this.#listeningSocket;
   }
@@ -189,16 +189,17 @@ export class RunningGate {
   async listen(): Promise<void> {
     const { listen, ops } = this.#config;
     const { worker } = this.#options;
-    // Probes are answered while the first keys are fetched; clients come when that has ended, well or not.
+    // Probes are answered while the first keys are fetched; clients come when that has ended.
     if (worker === undefined) this.#opsUrl = urlOf(await this.#ops.listen(ops));
     await this.#keys.start();
+    compactHeap();
     if (worker === undefined) {
       this.#proxyUrl = urlOf((await this.#gate.listen(listen)).address);
     } else {
       // Each worker has a queue of its own in the kernel where it can; elsewhere the primary deals out.
       const reusePort = process.platform === "linux";
-      const { host } = listen;
-      const listening = await this.#gate.listen(worker.socket ?? { host, port: worker.port, reusePort });
+      const own = { host: listen.host, port: worker.port, reusePort };
+      const listening = await this.#gate.listen(worker.socket ?? own);
       this.#proxyUrl = urlOf(listening.address);
       if (reusePort) this.#listeningSocket = listening.socket;
     }

@@ -4,9 +4,10 @@
  */
 import { isIP } from "node:net";
 import { checkServerIdentity } from "node:tls";
+import type { Dispatcher, Pool, buildConnector } from "undici";
 import { systemClock } from "../base/clock.ts";
+import { undici } from "../base/lazy-undici.ts";
 import { LeanDispatcher } from "./http1/lean-dispatcher.ts";
-import { type Dispatcher, Pool, buildConnector } from "undici";
 import { type Visitor, WaitingRoom } from "./waiting-room.ts";
 
 export interface UpstreamOptions {
@@ -45,6 +46,8 @@ const RESPONSE_HEAD_BYTES_MAX = 32 * 1024;
 /** Below the 5 s after which most servers close idle connections. */
 const KEEP_ALIVE_MS = 4_000;
 
+const NO_CONNECTIONS = { connected: 0, free: 0, running: 0, pending: 0, queued: 0 };
+
 export class Upstream {
   readonly name: string;
   readonly host: string;
@@ -53,8 +56,8 @@ export class Upstream {
   readonly headersTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly totalTimeoutMs: number;
-  /** Carries TLS, upgrades, and everything where the config says so. */
-  readonly pool: Pool;
+  readonly #options: UpstreamOptions;
+  #pool: Pool | undefined;
   /** Carries plain-text requests, at less than half of undici's cost. */
   readonly #lean: LeanDispatcher | undefined;
   /** Open WebSockets: each took its connection out of the pool. */
@@ -80,7 +83,14 @@ export class Upstream {
     this.#serverName =
       url.protocol === "https:" ? (options.tls?.serverName ?? withoutBrackets(url.hostname)) : undefined;
     this.room = new WaitingRoom(options.connectionsMax, options.queueMax, () => this.#onEmpty?.());
-    this.pool = new Pool(options.origin, {
+    this.#options = options;
+    this.#lean = leanClientFor(options, url);
+  }
+
+  /** Carries TLS, upgrades, and everything where the config says so; made when it is first needed. */
+  get pool(): Pool {
+    const options = this.#options;
+    this.#pool ??= new (undici().Pool)(options.origin, {
       connections: options.connectionsMax,
       pipelining: 1,
       allowH2: false,
@@ -91,7 +101,7 @@ export class Upstream {
       maxHeaderSize: RESPONSE_HEAD_BYTES_MAX,
       connect: connectorFor(options, this.#serverName),
     });
-    this.#lean = leanClientFor(options, url);
+    return this.#pool;
   }
 
   /** Call only for a visitor that entered. */
@@ -113,7 +123,7 @@ export class Upstream {
 
   /** Sockets and requests, of both clients together. */
   get stats(): { connected: number; free: number; running: number; pending: number; queued: number } {
-    const { connected, free, running, pending, queued } = this.pool.stats;
+    const { connected, free, running, pending, queued } = this.#pool?.stats ?? NO_CONNECTIONS;
     const lean = this.#lean?.stats;
     if (lean === undefined) return { connected, free, running, pending, queued };
     return {
@@ -130,11 +140,11 @@ export class Upstream {
     if (!this.room.isEmpty) {
       await new Promise<void>((resolve) => (this.#onEmpty = resolve));
     }
-    await Promise.all([this.pool.close(), this.#lean?.close()]);
+    await Promise.all([this.#pool?.close(), this.#lean?.close()]);
   }
 
   async destroy(): Promise<void> {
-    await Promise.all([this.pool.destroy(), this.#lean?.destroy()]);
+    await Promise.all([this.#pool?.destroy(), this.#lean?.destroy()]);
   }
 }
 
@@ -152,7 +162,7 @@ function leanClientFor(options: UpstreamOptions, url: URL): LeanDispatcher | und
 
 function connectorFor(options: UpstreamOptions, serverName: string | undefined): buildConnector.connector {
   const { tls } = options;
-  const connect = buildConnector({
+  const connect = undici().buildConnector({
     allowH2: false,
     timeout: options.connectTimeoutMs,
     ...(options.socketPath === undefined ? {} : { socketPath: options.socketPath }),

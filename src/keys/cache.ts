@@ -66,6 +66,10 @@ interface Flight {
   isOutdated: boolean;
 }
 
+/** lru-cache reserves its tables for as many entries as there may ever be: begun small, grown when full. */
+const KEYS_AT_FIRST = 2048;
+const GROWTH = 4;
+
 /** A key that changes faster than the source answers is not worth more questions than this. */
 const ATTEMPTS_MAX = 3;
 
@@ -75,7 +79,7 @@ export class KeyCache {
   readonly #compile: CompileKey;
   readonly #clock: Clock;
   readonly #options: KeyCacheOptions;
-  readonly #keys: LRUCache<Digest, Entry>;
+  #keys: LRUCache<Digest, Entry>;
   readonly #unknown: LRUCache<Digest, true>;
   readonly #flights = new Map<Digest, Flight>();
   readonly #remembersUnknown: boolean;
@@ -98,14 +102,7 @@ export class KeyCache {
     this.#clock = clock;
     this.#options = options;
     this.stats = stats;
-    this.#keys = new LRUCache({
-      ...lruOptions(clock, options.keysMax, options.ttlMs),
-      // A stale key stays in its slot: it is what is served while the source is unavailable.
-      noDeleteOnStaleGet: true,
-      dispose: (_entry, _digest, reason) => {
-        if (reason === "evict") stats.evictions.positive++;
-      },
-    });
+    this.#keys = this.#makeKeys(Math.min(options.keysMax, KEYS_AT_FIRST));
     this.#unknown = new LRUCache({
       // 0 would mean "no bound" and "for ever"; #settle stores nothing then.
       ...lruOptions(clock, Math.max(1, options.negativeMax), Math.max(1, options.negativeTtlMs)),
@@ -212,8 +209,39 @@ export class KeyCache {
     }
     this.stats.misses.positive += waiting;
     const ttl = Math.max(1, Math.min(this.#options.ttlMs, resolution.ttlMs ?? Infinity));
+    if (this.#keys.size >= this.#keys.max && this.#keys.max < this.#options.keysMax) this.#grow();
     this.#keys.set(digest, { key, confirmedMs: this.#clock.monotonic() }, { ttl });
     return key;
+  }
+
+  #makeKeys(max: number): LRUCache<Digest, Entry> {
+    return new LRUCache<Digest, Entry>({
+      ...lruOptions(this.#clock, max, this.#options.ttlMs),
+      // A stale key stays in its slot: it is what is served while the source is unavailable.
+      noDeleteOnStaleGet: true,
+      dispose: (_entry, _digest, reason) => {
+        if (reason === "evict") this.stats.evictions.positive++;
+      },
+    });
+  }
+
+  /** Everything moves to larger tables, in the order of its use and as old as it is. */
+  #grow(): void {
+    const before = this.#keys;
+    const nowMs = this.#clock.monotonic() + 1;
+    this.#keys = this.#makeKeys(Math.min(before.max * GROWTH, this.#options.keysMax));
+    // Stale keys move too: they are what is served while the source is away.
+    before.allowStale = true;
+    for (const digest of before.rkeys()) this.#move(before, digest, nowMs);
+  }
+
+  #move(before: LRUCache<Digest, Entry>, digest: Digest, nowMs: number): void {
+    const entry = before.peek(digest, { allowStale: true });
+    if (entry === undefined) return;
+    const leftMs = before.getRemainingTTL(digest);
+    // A ttl must be positive: what is stale has had one of 1 ms, long ago.
+    const age = leftMs > 0 ? { ttl: leftMs, start: nowMs } : { ttl: 1, start: nowMs - 2 };
+    this.#keys.set(digest, entry, age);
   }
 
   #withoutAnswer(digest: Digest, waiting: number, why: Unavailable): CompiledKey | Unavailable {

@@ -1,5 +1,6 @@
 /** Connections to a registry: bounded, HTTP/1.1, the certificate always checked. Knows no call. */
-import { Pool } from "undici";
+import type { Pool } from "undici";
+import { undici } from "../base/lazy-undici.ts";
 
 export interface RegistryTls {
   readonly ca: string | undefined;
@@ -14,7 +15,7 @@ interface PoolBounds {
 }
 
 export function openPool(origin: string, tls: RegistryTls | undefined, bounds: PoolBounds): Pool {
-  return new Pool(origin, {
+  return new (undici().Pool)(origin, {
     connections: bounds.connections,
     pipelining: 1,
     allowH2: false,

@@ -247,6 +247,29 @@ describe("bounds", () => {
     expect(cache.stats.evictions.positive).toBe(2);
   });
 
+  test("more keys than the cache begins with keep their order of use, their age and their stale ones", () => {
+    const many = 10_000;
+    const digests = Array.from({ length: many }, (_, n) => digestOf(`key ${n}`));
+    const cache = scene.cache({ keysMax: many });
+    const first = digests[0] ?? DIGEST;
+    scene.answering(FOUND);
+    const stale = resolveNow(cache, first);
+    scene.clock.advance(CACHE_OPTIONS.ttlMs + 1);
+    for (const digest of digests.slice(1)) resolveNow(cache, digest);
+    expect(cache.entries().positive).toBe(many);
+    expect(cache.stats.evictions.positive).toBe(0);
+    scene.answering(DOWN);
+    expect(resolveNow(cache, first)).toBe(stale);
+    // What came before the cache grew last is as old as it was.
+    scene.clock.advance(CACHE_OPTIONS.ttlMs - 1);
+    const finds = scene.answering(FOUND);
+    resolveNow(cache, digests[1] ?? DIGEST);
+    expect(finds()).toBe(0);
+    scene.clock.advance(2);
+    resolveNow(cache, digests[1] ?? DIGEST);
+    expect(finds()).toBe(1);
+  });
+
   test("counters given to a new cache go on counting", () => {
     const stats = new KeyCacheStats();
     scene.answering(FOUND);
