@@ -34,5 +34,7 @@ if (isOlder(found)) {
     .catch((error) => {
       console.error(error);
       process.exitCode = 1;
+      // A worker that cannot even be loaded has to end, or nobody replaces it.
+      if (process.channel) process.channel.unref();
     });
 }

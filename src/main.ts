@@ -36,6 +36,9 @@ export async function start(): Promise<void> {
     env: process.env,
     isTerminal: process.stdout.isTTY,
   });
+  // A worker's channel to its primary would keep alive what has ended; to disconnect would make
+  // its exit code 0.
+  process.channel?.unref();
 }
 
 /** Runs the command that the arguments name; the promise is of the exit code. */

@@ -1,5 +1,6 @@
 /** One of several processes that share the gate's port. Its metrics and its end go through the primary. */
 import type { SendHandle } from "node:child_process";
+import { renderFault } from "../document/fault.ts";
 import type { ListeningSocket } from "../gate/listener.ts";
 import { type CommandIo, EXIT_FAILURE, EXIT_OK } from "./command.ts";
 import { type RunningGate, startGate } from "./running-gate.ts";
@@ -16,17 +17,8 @@ export const SOCKET_VARIABLE = "KEYWARD_WORKER_SOCKET";
 const SUCCESSOR_WAIT_MS = 5000;
 
 export async function serveAsWorker(configFile: string, io: CommandIo): Promise<number> {
-  const started = await startGate({
-    configFile,
-    env: io.env,
-    worker: {
-      port: Number(io.env[PORT_VARIABLE]),
-      slot: Number(io.env[SLOT_VARIABLE] ?? 1),
-      socket: (io.env[SOCKET_VARIABLE] ?? "") === "" ? undefined : await inheritedSocket(),
-    },
-  });
-  if (!started.ok) return EXIT_FAILURE;
-  const { gate } = started;
+  const gate = await start(configFile, io);
+  if (typeof gate === "number") return gate;
   const { promise: stopped, resolve: stop } = Promise.withResolvers<number>();
   const end = (): void => void leave(gate).then(stop);
   process.on("message", (message: ToWorker) => obey(message, gate, end));
@@ -43,6 +35,23 @@ export async function serveAsWorker(configFile: string, io: CommandIo): Promise<
   // The channel to the primary would keep the process alive.
   if (process.connected) process.disconnect?.();
   return code;
+}
+
+/** A number is an exit code: the primary waits until a worker listens or ends. */
+async function start(configFile: string, io: CommandIo): Promise<RunningGate | number> {
+  const worker = {
+    port: Number(io.env[PORT_VARIABLE]),
+    slot: Number(io.env[SLOT_VARIABLE] ?? 1),
+    socket: (io.env[SOCKET_VARIABLE] ?? "") === "" ? undefined : await inheritedSocket(),
+  };
+  try {
+    const started = await startGate({ configFile, env: io.env, worker });
+    if (started.ok) return started.gate;
+    for (const fault of started.faults) io.stderr.write(`${renderFault(fault)}\n`);
+  } catch (error) {
+    io.stderr.write(`keyward: cannot start: ${error instanceof Error ? error.message : String(error)}\n`);
+  }
+  return EXIT_FAILURE;
 }
 
 function inheritedSocket(): Promise<ListeningSocket> {

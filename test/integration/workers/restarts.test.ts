@@ -1,9 +1,16 @@
 /** Workers come and go, by a signal or by force: no admitted request is lost, and no count goes back. */
 import { availableParallelism } from "node:os";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { expect, test } from "vitest";
+import { runChild } from "../../support/child.ts";
+import { makeKey, writeGateFiles } from "../../support/fixtures.ts";
+import { launcher } from "../../support/gate-process.ts";
 import { ask } from "../../support/http-client.ts";
 import { startLightLoad } from "../../support/light-load.ts";
+import { portOf } from "../../support/listening.ts";
+import { makeTempFolder } from "../../support/temp-folder.ts";
 import { waitFor } from "../../support/wait-for.ts";
 import { type WorkersScene, startWorkers } from "./scene.ts";
 
@@ -33,7 +40,7 @@ async function restart(
 
 test(
   "twenty rolling restarts of two workers fail no request, on kept, new and slow connections",
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async () => {
     await using scene = await startWorkers(2);
     const asked = { key: scene.key.secret };
@@ -67,7 +74,7 @@ test("connections that wait for a worker that is killed are taken by the one in 
   expect(await Promise.all(asking)).toEqual(Array.from({ length: 30 }, () => 200));
 });
 
-test("a worker that is killed is replaced, and no count ever goes back", { timeout: 60_000 }, async () => {
+test("a worker that is killed is replaced, and no count ever goes back", { timeout: 180_000 }, async () => {
   await using scene = await startWorkers(2);
   const load = startLightLoad(
     `${scene.gate.url}/v1/memories`,
@@ -108,6 +115,37 @@ test("a worker is replaced although others die before; the rest serves on meanwh
   expect((await asking).status).toBe(200);
   const { status } = await ask(`${scene.gate.url}/v1/memories`, { key: scene.key.secret });
   expect(status).toBe(200);
+});
+
+test("workers that cannot open their port end the gate, and say why", async () => {
+  await using folder = await makeTempFolder();
+  const holder = createServer((socket) => socket.destroy()).listen(0, "127.0.0.1");
+  await once(holder, "listening");
+  const { configFile } = await writeGateFiles(folder, {
+    upstreamUrl: "http://127.0.0.1:9",
+    keys: [makeKey()],
+    config: { workers: 2, listen: { host: "127.0.0.1", port: portOf(holder) }, routes: [{ path: "/**" }] },
+  });
+  const { code, stderr } = await runChild(process.execPath, [launcher, "serve", "--config", configFile]);
+  holder.close();
+  expect(code).toBe(1);
+  expect(stderr).toContain("EADDRINUSE");
+  expect(stderr).toContain("keyward: cannot start: a worker ended before it was ready");
+});
+
+test("a worker that finds a faulty config ends, and is tried again", { timeout: 90_000 }, async () => {
+  await using scene = await startWorkers(2);
+  await scene.folder.write("keyward.yaml", "routes: [{ path: 5 }]\n");
+  const [killed = 0] = scene.pids();
+  process.kill(killed, "SIGKILL");
+  const died = () => scene.gate.log.filter(({ msg, code }) => msg === "worker died" && code === 1);
+  await waitFor("its successors to give up", () => died().length >= 2, { deadlineMs: 30_000 });
+  expect(scene.gate.child.stderr).toContain("routes[0].path");
+  const { status } = await ask(`${scene.gate.url}/v1/memories`, { key: scene.key.secret });
+  expect(status).toBe(200);
+  await writeGateFiles(scene.folder, scene.fixture);
+  const both = () => scene.pids().filter(isAlive).length === 2;
+  await waitFor("two workers again", both, { deadlineMs: 30_000 });
 });
 
 function isAlive(pid: number): boolean {
