@@ -7,6 +7,7 @@ import { UpstreamSet } from "../gate/upstreams.ts";
 import { loadKeyFile } from "../keys/file-source.ts";
 import { type CommandIo, EXIT_CONFIG, EXIT_OK } from "./command.ts";
 import { loadGate } from "./load-gate.ts";
+import { counted } from "./table.ts";
 
 const USAGE = `Usage: keyward check [--config keyward.yaml] [--json]
 
@@ -37,7 +38,7 @@ export async function run(args: readonly string[], io: CommandIo): Promise<numbe
   const file = io.cwd === undefined ? options.config : resolve(io.cwd, options.config);
   const { faults, summary } = await check(file, io.env);
   if (options.json) {
-    io.stdout.write(`${JSON.stringify({ ok: faults.length === 0, faults })}\n`);
+    io.stdout.write(`${JSON.stringify({ ok: faults.length === 0, faults: faults.map(faultForPrograms) })}\n`);
   } else {
     for (const fault of faults) io.stdout.write(`${renderFault(fault)}\n`);
     io.stdout.write(`${summary}\n`);
@@ -70,6 +71,7 @@ function keyFaultsBeside(file: string, env: CommandIo["env"]): readonly Fault[] 
   return keys.ok ? [] : keys.faults;
 }
 
-function counted(count: number, thing: string): string {
-  return `${count} ${thing}${count === 1 ? "" : "s"}`;
+/** With the names that all of Keyward's JSON has; a fault of a file as a whole has no place in it. */
+function faultForPrograms({ code, message, file, line, column, sourceLine }: Fault) {
+  return { code, message, file, ...(line > 0 && { line, column, source_line: sourceLine }) };
 }

@@ -13,6 +13,7 @@ import { type Decision, Preflight, decide } from "../gate/decide.ts";
 import { Exchange } from "../gate/exchange.ts";
 import type { GateState } from "../gate/gate-state.ts";
 import type { RequestLine } from "../gate/head.ts";
+import { planHandled } from "../gate/key-handler.ts";
 import { buildOutgoingHeaders } from "../gate/outgoing.ts";
 import { UpstreamSet } from "../gate/upstreams.ts";
 import { KeyCacheStats } from "../keys/cache.ts";
@@ -97,7 +98,7 @@ export async function run(args: readonly string[], io: CommandIo & { stdin?: Rea
     io.stderr.write('keyward explain: --header is written "Name: value"\n');
     return EXIT_USAGE;
   }
-  const explanation = await explain(state, line, values.from);
+  const explanation = await explain(state, line, values.from, registry !== undefined);
   io.stdout.write(values.json ? `${JSON.stringify(explanation)}\n` : render(explanation, line));
   return explanation.action === "deny" ? EXIT_FAILURE : EXIT_OK;
 }
@@ -106,7 +107,12 @@ export async function run(args: readonly string[], io: CommandIo & { stdin?: Rea
 const nothingSent = { code: undefined, upstream: undefined, headers: undefined };
 
 /** Runs the gate's decision for one request. */
-export async function explain(state: GateState, line: RequestLine, address: string): Promise<Explanation> {
+async function explain(
+  state: GateState,
+  line: RequestLine,
+  address: string,
+  hasRegistry: boolean,
+): Promise<Explanation> {
   const exchange = new Exchange("explain", line.method, address, 0);
   const decision = await decide(state, line, exchange);
   const facts = {
@@ -119,7 +125,7 @@ export async function explain(state: GateState, line: RequestLine, address: stri
     const { status } = denialKinds[decision.code];
     return { action: "deny", status, ...nothingSent, code: decision.code, note: decision.note, ...facts };
   }
-  return { ...outcomeOf(state, decision, line, exchange), note: undefined, ...facts };
+  return { ...outcomeOf(state, decision, line, exchange, hasRegistry), note: undefined, ...facts };
 }
 
 function outcomeOf(
@@ -127,6 +133,7 @@ function outcomeOf(
   decision: Exclude<Decision, Denial>,
   line: RequestLine,
   exchange: Exchange,
+  hasRegistry: boolean,
 ) {
   if (decision instanceof Preflight) {
     return { action: "preflight", status: 204, ...nothingSent } as const;
@@ -134,8 +141,12 @@ function outcomeOf(
   const { handler } = decision.route;
   if (handler === "whoami") return { action: handler, status: 200, ...nothingSent } as const;
   if (handler !== undefined) {
-    const { status } = denialKinds.not_implemented;
-    return { action: handler, status, ...nothingSent, code: "not_implemented" };
+    const ask = planHandled(decision, line.method);
+    // What the registry will say, only the registry knows.
+    if (!(ask instanceof Denial) && hasRegistry)
+      return { action: handler, status: undefined, ...nothingSent };
+    const code = ask instanceof Denial ? ask.code : "not_implemented";
+    return { action: handler, status: denialKinds[code].status, ...nothingSent, code };
   }
   const flat = buildOutgoingHeaders(decision, line.rawHeaders, {
     table: state.headers,
@@ -206,5 +217,6 @@ function render(explanation: Explanation, line: RequestLine): string {
 function decisionText({ action, status, code }: Explanation): string {
   if (action === "deny") return `refused with ${status} ${code}`;
   if (action === "forward") return "forwarded";
+  if (status === undefined) return `answered by the gate (${action}), from the registry`;
   return `answered by the gate (${action})${code === undefined ? "" : `: ${status} ${code}`}`;
 }

@@ -4,11 +4,12 @@ import { parseArgs } from "node:util";
 import { loadGateConfig } from "../config/load.ts";
 import { type Fault, renderFault } from "../document/fault.ts";
 import { UpstreamSet } from "../gate/upstreams.ts";
-import { type CommandIo, EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./command.ts";
+import { type CommandIo, EXIT_CONFIG, EXIT_FAILURE, EXIT_OK } from "./command.ts";
 import { loadGate } from "./load-gate.ts";
 import { startGate } from "./running-gate.ts";
 import { PrimaryGate, workerCount } from "./serve-primary.ts";
 import { serveAsWorker } from "./serve-worker.ts";
+import { counted } from "./table.ts";
 import { type Served, untilStopped } from "./until-stopped.ts";
 
 const USAGE = `Usage: keyward serve [--config keyward.yaml]
@@ -16,6 +17,8 @@ const USAGE = `Usage: keyward serve [--config keyward.yaml]
 Starts the gate. SIGHUP reloads config and keys, as does a change of their files; a bad file is
 refused whole and the old one stays. SIGTERM finishes what is under way, then stops; a second
 one stops at once.
+
+  --config FILE  config of the gate (default: keyward.yaml); keyward check tells its faults
 `;
 
 export async function run(args: readonly string[], io: CommandIo): Promise<number> {
@@ -28,18 +31,13 @@ export async function run(args: readonly string[], io: CommandIo): Promise<numbe
 
 /** A number is an exit code. */
 function readArguments(args: readonly string[], io: CommandIo): string | number {
-  try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: { config: { type: "string", default: "keyward.yaml" }, help: { type: "boolean", short: "h" } },
-    });
-    if (values.help !== true) return values.config;
-    io.stdout.write(USAGE);
-    return EXIT_OK;
-  } catch (error) {
-    io.stderr.write(`keyward serve: ${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
-    return EXIT_USAGE;
-  }
+  const { values } = parseArgs({
+    args: [...args],
+    options: { config: { type: "string", default: "keyward.yaml" }, help: { type: "boolean", short: "h" } },
+  });
+  if (values.help !== true) return values.config;
+  io.stdout.write(USAGE);
+  return EXIT_OK;
 }
 
 async function start(configFile: string, io: CommandIo): Promise<Served | number> {
@@ -62,6 +60,6 @@ async function startWorkers(configFile: string, io: CommandIo): Promise<Served |
 
 function refuse(faults: readonly Fault[], io: CommandIo): number {
   for (const fault of faults) io.stderr.write(`${renderFault(fault)}\n`);
-  io.stderr.write(`keyward: ${faults.length} fault(s); not started\n`);
+  io.stderr.write(`keyward: ${counted(faults.length, "fault")}; not started\n`);
   return EXIT_CONFIG;
 }

@@ -11,6 +11,11 @@ export interface Cell {
 
 export type Row = readonly (string | Cell)[];
 
+/** `1 fault`, `2 faults`. */
+export function counted(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? "" : "s"}`;
+}
+
 /** Colours belong on a terminal whose owner has not said no (no-color.org). */
 export function usesColour({ isTerminal, env }: CommandIo): boolean {
   return isTerminal === true && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";

@@ -10,7 +10,7 @@ import { RegistryFault } from "../keys/registry-fault.ts";
 import type { Admitted } from "./admit.ts";
 import type { GateState } from "./gate-state.ts";
 import { readJsonBody } from "./json-body.ts";
-import { checkGrant, planKeyCall, planUsageCall, type RegistryAsk } from "./key-handler.ts";
+import { checkGrant, planHandled, type RegistryAsk } from "./key-handler.ts";
 import { answerCaller, type Call } from "./own-answers.ts";
 import { denialOfFault, denialOfRefusal } from "./registry-refusal.ts";
 import { describeCaller } from "./whoami.ts";
@@ -46,14 +46,11 @@ export class Handlers {
     key: CompiledKey,
     expectsContinue: boolean,
   ): Promise<void> | undefined {
-    const { route, target } = admitted;
-    if (route.handler === "whoami") {
+    if (admitted.route.handler === "whoami") {
       answerCaller(state, call, key, { status: 200, value: describeCaller(key) }, this.#isDraining());
       return undefined;
     }
-    const rest = target.matchPath.split("/").slice(1 + route.handlerFrom);
-    const plan = route.handler === "keys" ? planKeyCall : planUsageCall;
-    const ask = plan(call.req.method ?? "", rest);
+    const ask = planHandled(admitted, call.req.method ?? "");
     const desk = state.callerDesk;
     if (ask instanceof Denial || desk === undefined) {
       this.#deny(state, call, ask instanceof Denial ? ask : new Denial("not_implemented"));

@@ -6,6 +6,7 @@
 import { Denial } from "../errors/denial.ts";
 import type { CompiledKey } from "../keys/compiled-key.ts";
 import { heldScopes, isHeld, type ScopeInclusion } from "../keys/scope-cover.ts";
+import type { Admitted } from "./admit.ts";
 
 /** A request as the registry is asked. */
 export interface RegistryAsk {
@@ -28,8 +29,14 @@ const COLLECTION: Methods = {
   POST: { method: "POST", segments: [KEYS], hasBody: true, isIdempotent: true },
 };
 
+/** What a request on a route with `handler: keys` or `handler: usage` asks of the registry. */
+export function planHandled({ route, target }: Admitted, method: string): RegistryAsk | Denial {
+  const rest = target.matchPath.split("/").slice(1 + route.handlerFrom);
+  return route.handler === "keys" ? planKeyCall(method, rest) : planUsageCall(method, rest);
+}
+
 /** @param rest segments of the path behind the route's own */
-export function planKeyCall(method: string, rest: readonly string[]): RegistryAsk | Denial {
+function planKeyCall(method: string, rest: readonly string[]): RegistryAsk | Denial {
   const methods = rest.length === 0 ? COLLECTION : methodsOfKey(rest);
   if (methods === undefined) return new Denial("key_not_found", { note: "no such call on keys" });
   return chooseMethod(method, methods);
@@ -58,7 +65,7 @@ function methodsOfKey([id = "", ...action]: readonly string[]): Methods | undefi
 }
 
 /** `handler: usage`: of all keys that the caller sees, or of one. */
-export function planUsageCall(method: string, rest: readonly string[]): RegistryAsk | Denial {
+function planUsageCall(method: string, rest: readonly string[]): RegistryAsk | Denial {
   const [id, action = "usage", ...further] = rest;
   if (id === undefined)
     return chooseMethod(method, { GET: { method: "GET", segments: ["usage"], hasQuery: true } });

@@ -53,6 +53,30 @@ test("explain asks the registry about the key, and tells what a gate would do", 
   expect(JSON.parse(away.said())).toMatchObject({ code: "registry_unavailable", status: 503 });
 });
 
+test("explain tells what only the registry can answer, and what is no call on keys", async () => {
+  const key = makeKey();
+  await using folder = await makeTempFolder();
+  await using registry = await FakeRegistry.start({ keys: [key.record] });
+  await folder.write("token", `${registry.token}\n`);
+  const { configFile } = await writeGateFiles(folder, {
+    upstreamUrl: "http://127.0.0.1:1",
+    config: {
+      keys: { registry: { url: registry.url, token_file: "token" } },
+      routes: [{ path: "/v1/account/api-keys/**", handler: "keys" }],
+    },
+  });
+  const explained = async (path: string, ...more: readonly string[]): Promise<string> => {
+    const { io, said } = makeIo();
+    const args = ["--config", configFile, "--key", key.secret, "--path", `/v1/account/api-keys${path}`];
+    expect(await explain.run([...args, ...more], io)).toBe(0);
+    return said();
+  };
+  expect(await explained("")).toContain("answered by the gate (keys), from the registry");
+  expect(JSON.parse(await explained("", "--json"))).not.toHaveProperty("status");
+  expect(await explained("/key_1/nothing")).toContain("answered by the gate (keys): 404 key_not_found");
+  expect(await explained("", "--method", "PUT")).toContain("405 method_not_allowed");
+});
+
 test("explain takes all keys where single ones cannot be asked for", async () => {
   const key = makeKey();
   await using folder = await makeTempFolder();

@@ -3,7 +3,6 @@ import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
 import { run } from "../../../src/cli/check.ts";
 import { EXIT_CONFIG, EXIT_OK } from "../../../src/cli/command.ts";
-import type { Fault } from "../../../src/document/fault.ts";
 import { makeTempFolder, type TempFolder } from "../../support/temp-folder.ts";
 
 const CONFIG = `upstreams: { default: { url: http://127.0.0.1:8000 } }
@@ -74,7 +73,7 @@ test("for programs the faults are one JSON object", async () => {
   await folder.write("keys.yaml", KEYS);
   const { code, output } = await check(folder, "--json");
   expect(code).toBe(EXIT_CONFIG);
-  const { ok, faults } = JSON.parse(output) as { ok: boolean; faults: readonly Fault[] };
+  const { ok, faults } = JSON.parse(output) as { ok: boolean; faults: readonly unknown[] };
   expect(ok).toBe(false);
   expect(faults).toEqual([
     {
@@ -83,7 +82,7 @@ test("for programs the faults are one JSON object", async () => {
       file: "keyward.yaml",
       line: 4,
       column: 25,
-      sourceLine: "  - { path: /a, public: 5 }",
+      source_line: "  - { path: /a, public: 5 }",
     },
   ]);
   await folder.write("keyward.yaml", CONFIG);
@@ -95,6 +94,12 @@ test("a missing config is a fault of config, not a crash", async () => {
   expect(await check(folder)).toEqual({
     code: EXIT_CONFIG,
     output: "keyward.yaml: does not exist\n1 fault in keyward.yaml\n",
+  });
+  // Of a file as a whole: there is no place in it to name.
+  const { output } = await check(folder, "--json");
+  expect(JSON.parse(output)).toEqual({
+    ok: false,
+    faults: [{ code: "file", message: "does not exist", file: "keyward.yaml" }],
   });
 });
 
