@@ -93,6 +93,7 @@ function Fields({ draft, set, failure, environments }: FieldsProps): JSX.Element
     <>
       <TextField
         label="Name"
+        isFirst
         value={draft.name}
         onChange={(name) => set({ name })}
         isRequired

@@ -54,6 +54,7 @@ export function EditDialog({ subject }: { readonly subject: Key }): JSX.Element 
       >
         <TextField
           label="Name"
+          isFirst
           value={draft.name}
           onChange={(name) => set({ name })}
           isRequired

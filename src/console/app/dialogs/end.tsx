@@ -133,6 +133,7 @@ function Question({ how, subject, isBusy, failure, onConfirm, onCancel }: Questi
           label={`Type “${keyText(subject)}” to confirm`}
           value={typed}
           onChange={setTyped}
+          isFirst
           hint="Asked because it was used in the last 24 hours. To replace it without an outage, rotate it instead."
         />
       )}

@@ -52,6 +52,7 @@ export function RotateDialog({ subject }: { readonly subject: Key }): JSX.Elemen
         <ChoiceRow
           label="The current key keeps working for"
           hasLabel
+          isFirst
           value={overlap}
           choices={OVERLAPS}
           onChange={(value) => {

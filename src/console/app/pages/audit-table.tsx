@@ -42,7 +42,7 @@ export function AuditTable({ entries, label, names, isOfOneKey = false }: AuditT
           <th scope="col">When</th>
           <th scope="col">What</th>
           {!isOfOneKey && <th scope="col">To what</th>}
-          <th scope="col" class="from-small">
+          <th scope="col" class="from-medium">
             By whom
           </th>
           <th scope="col" class="from-small">
@@ -58,7 +58,7 @@ export function AuditTable({ entries, label, names, isOfOneKey = false }: AuditT
             </td>
             <th scope="row">
               <span title={entry.action}>{ACTIONS[entry.action] ?? entry.action}</span>
-              <span class="under until-small">
+              <span class="under until-medium">
                 <Actor entry={entry} names={names} />
               </span>
             </th>
@@ -67,7 +67,7 @@ export function AuditTable({ entries, label, names, isOfOneKey = false }: AuditT
                 <Subject entry={entry} />
               </td>
             )}
-            <td class="from-small">
+            <td class="from-medium">
               <Actor entry={entry} names={names} />
             </td>
             <td class="from-small">

@@ -10,6 +10,8 @@ interface ChoiceRowProps {
   readonly onChange: (value: string) => void;
   /** Its label stands above it. */
   readonly hasLabel?: boolean;
+  /** Takes the focus when its dialog opens. */
+  readonly isFirst?: boolean;
 }
 
 export function ChoiceRow({
@@ -18,6 +20,7 @@ export function ChoiceRow({
   choices,
   onChange,
   hasLabel = false,
+  isFirst = false,
 }: ChoiceRowProps): JSX.Element {
   const name = useId();
   return (
@@ -31,6 +34,7 @@ export function ChoiceRow({
               name={name}
               value={choice.value}
               checked={choice.value === value}
+              autoFocus={isFirst && choice.value === value}
               onChange={() => onChange(choice.value)}
             />
             <span>{choice.text}</span>

@@ -62,6 +62,8 @@ interface TextFieldProps extends Texts {
   readonly autoComplete?: string;
   readonly placeholder?: string;
   readonly min?: string;
+  /** Takes the focus when its dialog opens. */
+  readonly isFirst?: boolean;
 }
 
 export function TextField(props: TextFieldProps): JSX.Element {
@@ -87,6 +89,7 @@ export function TextField(props: TextFieldProps): JSX.Element {
             autoComplete={props.autoComplete ?? "off"}
             autoCapitalize="off"
             spellcheck={false}
+            autoFocus={props.isFirst}
             onInput={(event) => onChange(event.currentTarget.value)}
           />
           {suggestions.length > 0 && (
