@@ -8,6 +8,7 @@ import { type KeyFixture, makeKey, writeGateFiles } from "../support/fixtures.ts
 import { type LogLine, launcher, linesOf } from "../support/gate-process.ts";
 import { ask } from "../support/http-client.ts";
 import { readSeries } from "../support/metrics-text.ts";
+import { projectRoot } from "../support/source-files.ts";
 import { type TempFolder, makeTempFolder } from "../support/temp-folder.ts";
 import { waitFor } from "../support/wait-for.ts";
 import type { StormKey } from "./shot.ts";
@@ -131,6 +132,7 @@ export async function startStormGate(options: StormGateOptions): Promise<StormGa
         logFile,
         process.execPath,
         ...(options.nodeOptions ?? []),
+        `--import=${projectRoot}/test/faults/gate-stalls.ts`,
         launcher,
         "serve",
         "--config",

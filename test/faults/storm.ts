@@ -118,7 +118,8 @@ export async function runStorm(options: StormOptions): Promise<StormReport> {
   await cleanRequest(gate, keys).catch((error: unknown) => tally.violation(`afterwards: ${String(error)}`));
   const report = await reportOf(upstream);
   const stalls = readStalls(upstream.stdout);
-  for (const span of stalls) disturbances.add(span);
+  const gateStalls = readStalls(gate.child.stderr);
+  for (const span of [...stalls, ...gateStalls]) disturbances.add(span);
   tally.settle((span) => options.isStarved === true || disturbances.overlap(span));
   await options.atEnd?.(gate);
   await gate.child.stop("SIGTERM");
@@ -140,7 +141,11 @@ export async function runStorm(options: StormOptions): Promise<StormReport> {
     faults: tally.faults + disturbances.total,
     exchanges: tally.exchanges,
     seconds,
-    disturbances: { ...Object.fromEntries(disturbances.counts), "upstream stalled": stalls.length },
+    disturbances: {
+      ...Object.fromEntries(disturbances.counts),
+      "upstream stalled": stalls.length,
+      "gate stalled": gateStalls.length,
+    },
     ...tally.tables(),
     durationMs: tally.durations(),
     hung: tally.hung,
@@ -242,7 +247,9 @@ function bugLinesOf(gate: StormGate, isStarved: boolean): string[] {
 
 /** What Node itself says of its inspector is no complaint. */
 function complaintsOf(stderr: string): string[] {
-  const lines = stderr.split("\n").filter((line) => line !== "" && !/^(?:Debugger|For help)/.test(line));
+  const lines = stderr
+    .split("\n")
+    .filter((line) => line !== "" && !/^(?:Debugger|For help|stalled \d)/.test(line));
   return lines.length === 0 ? [] : [`standard error: ${lines.join("\n").slice(0, 500)}`];
 }
 
