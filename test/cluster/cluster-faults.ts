@@ -89,7 +89,10 @@ export async function playFault(scene: Scene, fault: Fault): Promise<FaultReport
   const revoking: Promise<Ended>[] = [];
   for (const [index, key] of keys.entries()) {
     // One of them asks who refuses it already: whoever is cut off must not be named.
-    revoking.push(revokeMeanwhile(scene, fault, index, key, index === 0 ? "1s" : undefined));
+    const ended = revokeMeanwhile(scene, fault, index, key, index === 0 ? "1s" : undefined);
+    // Heard of below; a process that ended here would leave all the others behind.
+    ended.catch(() => undefined);
+    revoking.push(ended);
     await delay(BETWEEN_MS);
   }
   await delay(Math.max(0, startedMs + fault.holdMs - performance.now()));

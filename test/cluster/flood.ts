@@ -79,6 +79,7 @@ export async function runFlood(options: FloodOptions): Promise<FloodReport> {
   const startedMs = performance.now();
   const goodTimes = watchGood(scene, gate, good);
   const firstTimes = useForTheFirstTime(scene, gate, first, keys);
+  firstTimes.catch(() => undefined);
   const byStatus = await flood(gate, options);
   const seconds = (performance.now() - startedMs) / 1000;
   const residentMiB = lookingMemory();

@@ -122,6 +122,7 @@ export async function measureRevocations(
     } else {
       // The gates are asked all the while: what is measured is not when the asking began.
       const asking = untilRefused(scene, scene.cluster.gates, key, 1);
+      asking.catch(() => undefined);
       const { sentMs, acknowledgedMs } = await revoke(scene, index, key);
       const refusedMs = await asking;
       fromAcknowledged.push(Math.max(0, refusedMs - acknowledgedMs));
