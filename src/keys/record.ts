@@ -1,6 +1,6 @@
 /**
  * A registered key as files, registries and the management API write it. The field names are the
- * same everywhere (SPEC: key file, protocol, API, console, logs). Records are untrusted input:
+ * same everywhere (key file, protocol, API, console, logs). Records are untrusted input:
  * ids become header values and labels, so their alphabet is checked here, once.
  */
 import { z } from "zod";

@@ -70,7 +70,7 @@ export class KeyFormatFuzzer implements Fuzzer {
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 
-/** SPEC: prefix, environment, at least 16 characters of randomness, perhaps a checksum; 256 at most. */
+/** What is promised: prefix, environment, at least 16 characters of randomness, perhaps a checksum; 256 at most. */
 function isKeyByModel(text: string, options: KeyFormatOptions | undefined): boolean {
   if (text.length < 16 || text.length > 256) return false;
   if (options === undefined) return /^[A-Za-z0-9\-._~+/=]*$/.test(text);
