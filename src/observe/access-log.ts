@@ -5,50 +5,76 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { Exchange, Observer } from "../gate/exchange.ts";
 import type { LogDestination } from "./log-destination.ts";
-import { openPino } from "./logger.ts";
 
 /** Bytes a line may spend on text that the client chose. */
 const PATH_LENGTH_MAX = 2048;
 const NOTE_LENGTH_MAX = 512;
 
 export class AccessLog implements Observer {
-  readonly #write: (fields: object, message: string) => void;
+  readonly #destination: LogDestination;
+  readonly #clock: Clock;
+  /** Many requests end in one millisecond. */
+  #timeMs = Number.NaN;
+  #time = "";
 
   constructor(destination: LogDestination, clock: Clock = systemClock) {
-    // Its own switch (`log.access`) turns it off, not the level of the program log.
-    const inner = openPino("info", destination, clock);
-    this.#write = inner.info.bind(inner);
+    this.#destination = destination;
+    this.#clock = clock;
   }
 
   started(): void {}
 
+  /** Its own switch (`log.access`) turns it off, not the level of the program log. */
   finished(exchange: Exchange): void {
-    const { key } = exchange;
-    this.#write(
-      {
-        method: exchange.method,
-        path: loggedPath(exchange),
-        route: exchange.route,
-        status: exchange.status,
-        reason: exchange.denial,
-        key_id: key?.id,
-        organization: key?.organization.id,
-        project: key?.project?.id,
-        environment: key?.environment,
-        bytes_in: exchange.bytesIn,
-        bytes_out: exchange.bytesOut,
-        duration_ms: roundMs(exchange.durationMs),
-        upstream_ms: exchange.upstreamMs === undefined ? undefined : roundMs(exchange.upstreamMs),
-        request_id: exchange.id,
-        client_ip: exchange.remoteAddress,
-        aborted: exchange.aborted || undefined,
-        upgraded: exchange.upgraded || undefined,
-        upstream_error: exchange.upstreamError,
-        note: exchange.note === undefined ? undefined : printable(exchange.note, NOTE_LENGTH_MAX),
-      },
-      "request",
-    );
+    this.#destination.write(this.#lineOf(exchange));
   }
+
+  /** Put together by hand: through pino, with an object in between, it cost three times as much. */
+  #lineOf(exchange: Exchange): string {
+    const { key, note } = exchange;
+    let line = `{"level":"info","time":"${this.#timeText()}","method":${quoted(exchange.method)}`;
+    line += text("path", loggedPath(exchange)) + text("route", exchange.route);
+    line += `,"status":${number(exchange.status)}${text("reason", exchange.denial)}`;
+    if (key !== undefined) {
+      line += text("key_id", key.id) + text("organization", key.organization.id);
+      line += text("project", key.project?.id) + text("environment", key.environment);
+    }
+    line += `,"bytes_in":${number(exchange.bytesIn)},"bytes_out":${number(exchange.bytesOut)}`;
+    line += `,"duration_ms":${number(roundMs(exchange.durationMs))}`;
+    if (exchange.upstreamMs !== undefined) line += `,"upstream_ms":${number(roundMs(exchange.upstreamMs))}`;
+    line += text("request_id", exchange.id) + text("client_ip", exchange.remoteAddress);
+    if (exchange.aborted) line += ',"aborted":true';
+    if (exchange.upgraded) line += ',"upgraded":true';
+    line += text("upstream_error", exchange.upstreamError);
+    if (note !== undefined) line += text("note", printable(note, NOTE_LENGTH_MAX));
+    return `${line},"msg":"request"}\n`;
+  }
+
+  #timeText(): string {
+    const nowMs = this.#clock.now();
+    if (nowMs !== this.#timeMs) {
+      this.#timeMs = nowMs;
+      this.#time = new Date(nowMs).toISOString();
+    }
+    return this.#time;
+  }
+}
+
+/** A field and its comma; nothing when there is no value. */
+function text(name: string, value: string | undefined): string {
+  return value === undefined ? "" : `,"${name}":${quoted(value)}`;
+}
+
+/** Nothing that JSON would escape. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
+function quoted(value: string): string {
+  return PLAIN.test(value) ? `"${value}"` : JSON.stringify(value);
+}
+
+/** JSON knows no NaN and no infinity. */
+function number(value: number): string {
+  return Number.isFinite(value) ? String(value) : "null";
 }
 
 function loggedPath(exchange: Exchange): string | undefined {
