@@ -56,13 +56,10 @@ describe.each([1, 2])("a gate of %i worker(s)", (workers) => {
     const log = { access: false };
     const bounds = { body: "1MiB" };
     await writeGateFiles(folder, { ...fixture, config: { workers, bounds, log } });
-    for (const section of ["bounds", "log.access"]) {
-      await waitFor(`${section} to be told`, () =>
-        gate.log.some(
-          (line) => line["msg"] === "a changed section needs a restart" && line["section"] === section,
-        ),
-      );
-    }
+    const told = (): unknown[] =>
+      gate.log.filter(({ msg }) => msg === "a changed section needs a restart").map(({ section }) => section);
+    await waitFor("all to be told", () => told().length >= 2 * workers);
+    expect(new Set(told())).toEqual(new Set(["bounds", "log.access"]));
   });
 
   test("keeps the old config when the new one is bad, says so, and takes a good one again", async () => {
