@@ -1,7 +1,11 @@
-/** Pages of the project name what is there: links, code maps, commands of package.json. */
+/** Pages of the project name what is there: links, code maps, npm scripts, refusals, metrics. */
 import { globSync } from "node:fs";
 import { posix } from "node:path";
 import { expect, test } from "vitest";
+import { denialKinds } from "../../src/errors/catalogue.ts";
+import { upstreamErrorKinds } from "../../src/gate/upstream-error.ts";
+import { gateMetricKinds } from "../../src/observe/metric-catalogue.ts";
+import { registryMetricKinds } from "../../src/observe/registry-catalogue.ts";
 import { projectFiles, projectRoot, textOf } from "../support/source-files.ts";
 
 const files = projectFiles();
@@ -58,6 +62,20 @@ test("every npm script that a page names is there, and every script stands on a 
   // npm itself calls these.
   const own = Object.keys(scripts).filter((name) => !["start", "test", "postinstall"].includes(name));
   expect(own.filter((name) => !new RegExp(`[\` ]${name}[\` \n]`).test(text))).toEqual([]);
+});
+
+test("the runbook names refusals, metrics and kinds of error that there are", () => {
+  const runbook = textOf("config/RUNBOOK.md");
+  const kinds = [...runbook.matchAll(/\bkind="(\w+)"/g)].map(([, kind = ""]) => kind);
+  expect(kinds.length).toBeGreaterThan(0);
+  expect(upstreamErrorKinds).toEqual(expect.arrayContaining(kinds));
+  const refusals = [...runbook.matchAll(/`((?:key|upstream|registry|scope|route|environment)_[a-z]+)`/g)];
+  const codes = refusals.map(([, code = ""]) => code);
+  expect(codes.length).toBeGreaterThan(5);
+  expect(Object.keys(denialKinds)).toEqual(expect.arrayContaining(codes));
+  const metrics = [...runbook.matchAll(/\b(keyward_[a-z_]+)/g)].map(([, name = ""]) => name);
+  const known = [...gateMetricKinds, ...registryMetricKinds].map(({ name }) => name as string);
+  expect(known).toEqual(expect.arrayContaining(metrics));
 });
 
 const architecture = textOf("ARCHITECTURE.md");
