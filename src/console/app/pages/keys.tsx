@@ -1,7 +1,7 @@
 /** All keys: found, filtered, a page at a time, with what each did in the last day. */
 import type { JSX } from "preact";
 import { listKeys } from "../api/calls.ts";
-import type { Session } from "../api/shapes.ts";
+import type { Key, Page, Session } from "../api/shapes.ts";
 import { Icon } from "../parts/icon.tsx";
 import { Empty, FailureNotice, Waiting } from "../parts/notice.tsx";
 import { PageHead } from "../parts/page-head.tsx";
@@ -21,6 +21,9 @@ type Query = Readonly<Record<string, string>>;
 
 const FILTERS = ["search", "organization", "project", "environment", "status"] as const;
 
+/** For what was used last. */
+const EVERY_MS = 30_000;
+
 export function KeysPage({
   session,
   query,
@@ -31,11 +34,13 @@ export function KeysPage({
   const changed = useObservable(changes);
   const asked = Object.fromEntries([...FILTERS, "cursor"].map((name) => [name, query[name]]));
   const what = `keys ${JSON.stringify(asked)} ${changed}`;
-  const keys = useLoaded(what, async (how) => {
+  const load = async (how: Parameters<typeof listKeys>[1]): Promise<Page<Key>> => {
     const page = await listKeys(asked, how);
-    announce(page.items.length === 0 ? "No keys" : counted(page.items.length, "key"));
+    if (how.isPoll !== true)
+      announce(page.items.length === 0 ? "No keys" : counted(page.items.length, "key"));
     return page;
-  });
+  };
+  const keys = useLoaded(what, load, { everyMs: EVERY_MS });
   const usage = useDayOf(keys.data?.items ?? []);
   const mayCreate = mayChangeKeys(session.role);
   const isFiltered = FILTERS.some((name) => query[name] !== undefined);
