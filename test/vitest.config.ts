@@ -3,6 +3,7 @@
  * of its own runs side by side; what measures time or memory, or starts whole processes, runs alone
  * and last, so that a busy neighbour cannot make it fail.
  */
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type TestProjectConfiguration } from "vitest/config";
 
@@ -36,6 +37,8 @@ export default defineConfig({
   cacheDir: ".cache/vite",
   test: {
     pool: "forks",
+    // One less than the cores would be one of two; most of these tests wait for something.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     setupFiles: ["test/support/setup.ts"],
     projects: [
       project("unit", { order: 0, timeoutMs: 10 * SECOND }),
@@ -44,6 +47,8 @@ export default defineConfig({
       project("integration", { order: 1, timeoutMs: 30 * SECOND }),
       project("security", { order: 1, timeoutMs: 30 * SECOND }),
       project("registry", { order: 1, timeoutMs: 60 * SECOND }),
+      project("monitoring", { order: 1, timeoutMs: 180 * SECOND }),
+      project("container", { order: 1, timeoutMs: 300 * SECOND }),
       project("helm", { order: 1, timeoutMs: 60 * SECOND }),
       project("wire", { order: 2, timeoutMs: 30 * SECOND, serial: true }),
       project("differential", { order: 3, timeoutMs: 120 * SECOND, serial: true }),
@@ -51,9 +56,7 @@ export default defineConfig({
       project("faults", { order: 4, timeoutMs: 300 * SECOND, serial: true }),
       project("soak", { order: 5, timeoutMs: 120 * SECOND, serial: true }),
       project("e2e", { order: 3, timeoutMs: 180 * SECOND, serial: true }),
-      project("monitoring", { order: 6, timeoutMs: 180 * SECOND, serial: true }),
       project("console", { order: 6, timeoutMs: 120 * SECOND, serial: true }),
-      project("container", { order: 6, timeoutMs: 300 * SECOND, serial: true }),
       project("cluster", { order: 6, timeoutMs: 180 * SECOND, serial: true }),
     ],
     allowOnly: !isCI,
