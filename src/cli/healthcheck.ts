@@ -1,9 +1,10 @@
 /**
- * `keyward healthcheck`: asks a running gate whether it is ready, so that an image needs no curl.
- * Reads the config only to find the operations port.
+ * `keyward healthcheck`: asks a running gate or registry whether it is ready, so that an image needs
+ * no curl. Reads the config only to find the operations port.
  */
+import { existsSync } from "node:fs";
 import { get } from "node:http";
-import { resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { parseArgs } from "node:util";
 import { loadGateConfig } from "../config/load.ts";
@@ -14,7 +15,8 @@ const USAGE = `Usage: keyward healthcheck [--config keyward.yaml]
        keyward healthcheck --url http://127.0.0.1:9090/readyz
 
 Asks a running gate whether it is ready. Exit code 0 when it is, 1 when it is not or does not
-answer within two seconds. The config tells on which port to ask, unless --url does.
+answer within two seconds. The config tells on which port to ask, unless --url does. Where it is
+missing and a registry.yaml lies in its folder, the registry is asked.
 `;
 
 const OPTIONS = {
@@ -31,7 +33,8 @@ export async function run(args: readonly string[], io: CommandIo): Promise<numbe
     io.stdout.write(USAGE);
     return EXIT_OK;
   }
-  const target = values.url === undefined ? urlFromConfig(values.config, io) : urlFromOption(values.url, io);
+  const target =
+    values.url === undefined ? await urlFromConfig(values.config, io) : urlFromOption(values.url, io);
   if (typeof target === "number") return target;
   try {
     const { status, body } = await ask(target);
@@ -56,8 +59,8 @@ function urlFromOption(given: string, io: CommandIo): URL | number {
 }
 
 /** A number is an exit code. */
-function urlFromConfig(file: string, io: CommandIo): URL | number {
-  const loaded = loadGateConfig(io.cwd === undefined ? file : resolve(io.cwd, file), io.env);
+async function urlFromConfig(file: string, io: CommandIo): Promise<URL | number> {
+  const loaded = await loadEither(io.cwd === undefined ? file : resolve(io.cwd, file), io);
   if (!loaded.ok) {
     for (const fault of loaded.faults) io.stderr.write(`${renderFault(fault)}\n`);
     return EXIT_CONFIG;
@@ -68,6 +71,14 @@ function urlFromConfig(file: string, io: CommandIo): URL | number {
     return EXIT_USAGE;
   }
   return new URL(`http://${reachableHost(host)}:${port}/readyz`);
+}
+
+/** One image is the gate and the registry, with one health check for whatever it was started as. */
+async function loadEither(file: string, io: CommandIo) {
+  const registryFile = join(dirname(file), "registry.yaml");
+  if (existsSync(file) || !existsSync(registryFile)) return loadGateConfig(file, io.env);
+  const { loadRegistryConfig } = await import("../config/registry-load.ts");
+  return loadRegistryConfig(registryFile, io.env);
 }
 
 /** The wildcard addresses are for listening; asking one of them works on some systems only. */

@@ -8,7 +8,7 @@ const summaries = {
   check: "validate config and key file; every fault with line and column",
   explain: "show each stage's decision for one request, without sending it",
   schema: "print the JSON Schema of the config, for editors",
-  healthcheck: "ask a running gate's /readyz: exit code 0 when it is ready",
+  healthcheck: "ask /readyz of a running gate or registry: exit code 0 when it is ready",
 } as const;
 
 export type CommandName = keyof typeof summaries;

@@ -67,6 +67,17 @@ describe("keyward healthcheck", () => {
     expect(await healthcheck("--config", configFile)).toMatchObject({ code: 0 });
   });
 
+  test("asks the registry where only its config lies, as in a container of the image", async () => {
+    await using scene = await startOpsScene();
+    await using folder = await makeTempFolder();
+    await folder.write("registry.yaml", `ops: { host: 127.0.0.1, port: ${scene.port} }\n`);
+    const gateConfig = folder.file("keyward.yaml");
+    expect(await healthcheck("--config", gateConfig)).toMatchObject({ code: 0, stdout: "ready\n" });
+    // A gate's config always comes first, and its faults are told.
+    await folder.write("keyward.yaml", "opps: {}\n");
+    expect(await healthcheck("--config", gateConfig)).toMatchObject({ code: 78 });
+  });
+
   test("exits 78 when the config has faults, and shows them", async () => {
     await using folder = await makeTempFolder();
     const configFile = await folder.write("keyward.yaml", "opps: {}\n");
