@@ -10,20 +10,14 @@ interface Loose<R extends Route> extends Route {
   readonly original: R;
 }
 
-/** Capitals, or a slash at the end: without either there is nothing to forgive. */
-const FORGIVABLE = /[A-Z]|[^/]\/$/;
-
 export class Lookalikes<R extends Route> {
   readonly #table: RouteTable<Loose<R>>;
-  /** No pattern differs from its loose form. */
-  readonly #arePlain: boolean;
 
   constructor(routes: readonly R[]) {
     // Rules that differ in nothing else are ties now: whoever wrote both knows a server that tells them apart.
     this.#table = new RouteTable(
       routes.map((route) => ({ ...route, pattern: loosen(route.pattern), original: route })),
     );
-    this.#arePlain = !routes.some(({ pattern }) => FORGIVABLE.test(pattern));
   }
 
   /**
@@ -33,10 +27,9 @@ export class Lookalikes<R extends Route> {
    *   another rule and not one that lets everybody in
    */
   guardOf(route: R, path: string, method: number): R | undefined {
-    if (this.#arePlain && !FORGIVABLE.test(path)) return undefined;
-    const other = this.#table.match(loosen(path), method)?.original;
-    if (other === undefined || other.isPublic) return undefined;
-    return loosen(other.pattern) === loosen(route.pattern) ? undefined : other;
+    const found = this.#table.match(loosen(path), method);
+    if (found === undefined || found.original === route || found.isPublic) return undefined;
+    return found.pattern === loosen(route.pattern) ? undefined : found.original;
   }
 }
 

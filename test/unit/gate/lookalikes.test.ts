@@ -57,14 +57,14 @@ test.for([
   expect(tableOf(["/v1/**"], ["/v1/apiKeys"], ["/v1/list/"]).guardOf(path)).toBe(guard);
 });
 
-test("one such rule is enough to look at plain paths", () => {
+test("one such rule is enough", () => {
   expect(tableOf(["/**"], ["/a/"]).guardOf("/a")).toBe("/a/");
   expect(tableOf(["/**"], ["/A"]).guardOf("/a")).toBe("/A");
 });
 
 test("escapes keep their capitals", () => {
-  const { guardOf } = tableOf(["/**"], ["/é/x"]);
-  expect(guardOf("/%C3%A9/X")).toBe("/é/x");
+  const { guardOf } = tableOf(["/**"], ["/ë/x"]);
+  expect(guardOf("/%C3%AB/X")).toBe("/ë/x");
 });
 
 test("a rule guards the methods that it names", () => {
