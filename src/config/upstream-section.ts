@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { ownHeaderName } from "./header-name.ts";
 import { duration, evenIfFaulty, filePath, integer, line, optionFacts } from "./option.ts";
+import { clientTls } from "./tls-section.ts";
 
 const upstreamUrl = z
   .string()
@@ -56,35 +57,7 @@ const auth = z
   .transform((auth) => ({ ...auth, value: auth.value ?? "" }))
   .describe("The backend's own credential, put in after the client's key was taken out.");
 
-const tls = z
-  .strictObject({
-    ca_file: filePath("PEM file of the authorities to trust instead of the system's.").optional(),
-    cert_file: filePath("PEM file of the client certificate; needs key_file.").optional(),
-    key_file: filePath("PEM file of the client certificate's key; needs cert_file.").optional(),
-    server_name: line(
-      253,
-      "Name expected in the server's certificate, when it is not the URL's host.",
-    ).optional(),
-  })
-  .superRefine((tls, context) => {
-    if ((tls.cert_file === undefined) === (tls.key_file === undefined)) return;
-    const given = tls.cert_file === undefined ? "key_file" : "cert_file";
-    const missing = tls.cert_file === undefined ? "cert_file" : "key_file";
-    context.addIssue({ code: "custom", path: [given], message: `needs ${missing} as well` });
-  }, evenIfFaulty)
-  // The loader fills in the files' content.
-  .transform((tls) => ({ ...tls, ...noPem }))
-  .describe("How the certificate of an https backend is checked. It always is.");
-
-const noPem: {
-  readonly ca: string | undefined;
-  readonly cert: string | undefined;
-  readonly key: string | undefined;
-} = {
-  ca: undefined,
-  cert: undefined,
-  key: undefined,
-};
+const tls = clientTls.describe("How the certificate of an https backend is checked. It always is.");
 
 const timeouts = z
   .strictObject({
