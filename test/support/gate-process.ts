@@ -7,8 +7,9 @@ export const launcher: string = join(projectRoot, "src/keyward.js");
 
 export type LogLine = Readonly<Record<string, unknown>>;
 
-export interface GateProcess extends AsyncDisposable {
-  /** Where the proxy listens. */
+/** A gate or a registry in a process of its own. */
+export interface ServerProcess extends AsyncDisposable {
+  /** Where the proxy, or the registry's API, listens. */
   readonly url: string;
   /** Where the operations endpoints listen. */
   readonly opsUrl: string;
@@ -20,6 +21,8 @@ export interface GateProcess extends AsyncDisposable {
   /** SIGTERM, then its end. */
   stop(deadlineMs?: number): Promise<ChildExit>;
 }
+
+export type GateProcess = ServerProcess;
 
 export interface GateProcessOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -35,9 +38,14 @@ export async function startGateProcess(
 ): Promise<GateProcess> {
   const command = [...nodeOptions, launcher, "serve", "--config", configFile, ...args];
   const child = await startChild(process.execPath, command, { env });
+  return await whenListening(child, "listening");
+}
+
+/** @param message of the log line that tells both addresses; a process that ends before is an error */
+export async function whenListening(child: Child, message: string): Promise<ServerProcess> {
   try {
     const listening = await child.find("log line that says listening", (stdout) =>
-      linesOf(stdout).find((line) => line["msg"] === "listening"),
+      linesOf(stdout).find((line) => line["msg"] === message),
     );
     return {
       url: String(listening["url"]),

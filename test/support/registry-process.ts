@@ -1,16 +1,9 @@
 /** The registry as users run it: `node src/keyward.js registry` in a process of its own. */
-import { type Child, type ChildExit, runChild, startChild } from "./child.ts";
-import { launcher, type LogLine, linesOf } from "./gate-process.ts";
+import { type Child, runChild, startChild } from "./child.ts";
+import { launcher, type ServerProcess, whenListening } from "./gate-process.ts";
 import type { TempFolder } from "./temp-folder.ts";
 
-export interface RegistryProcess extends AsyncDisposable {
-  readonly url: string;
-  readonly opsUrl: string;
-  readonly child: Child;
-  readonly log: readonly LogLine[];
-  readonly output: string;
-  stop(): Promise<ChildExit>;
-}
+export type RegistryProcess = ServerProcess;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -37,29 +30,7 @@ export async function startReadyRegistry(configFile: string, env: Env): Promise<
   return await running(await startChild(process.execPath, command, { env }));
 }
 
-async function running(child: Child): Promise<RegistryProcess> {
-  try {
-    const listening = await child.find("log line that says listening", (stdout) =>
-      linesOf(stdout).find((line) => line["msg"] === "registry listening"),
-    );
-    return {
-      url: String(listening["url"]),
-      opsUrl: String(listening["ops"]),
-      child,
-      get log() {
-        return linesOf(child.stdout);
-      },
-      get output() {
-        return child.stdout + child.stderr;
-      },
-      stop: () => child.stop("SIGTERM"),
-      [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
-    };
-  } catch (error) {
-    await child[Symbol.asyncDispose]();
-    throw error;
-  }
-}
+const running = (child: Child): Promise<RegistryProcess> => whenListening(child, "registry listening");
 
 /** Runs `keyward registry …` in the folder to its end. */
 export function runRegistry(
