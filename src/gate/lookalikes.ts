@@ -28,7 +28,7 @@ export class Lookalikes<R extends Route> {
    */
   guardOf(route: R, path: string, method: number): R | undefined {
     const found = this.#table.match(loosen(path), method);
-    if (found === undefined || found.original === route || found.isPublic) return undefined;
+    if (found?.isPublic !== false) return undefined;
     return found.pattern === loosen(route.pattern) ? undefined : found.original;
   }
 }
