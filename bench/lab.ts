@@ -193,7 +193,7 @@ async function untilAnswering(
   }
 }
 
-/** Does the request get a 200? */
+/** Does the request get the backend's answer? A server that says 200 of itself has carried nothing. */
 function answers(port: number, probe: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1", () => socket.write(probe));
@@ -201,7 +201,12 @@ function answers(port: number, probe: string): Promise<boolean> {
       socket.destroy();
       resolve(isGood);
     };
-    socket.once("data", (bytes: Buffer) => end(bytes.toString("latin1").startsWith("HTTP/1.1 200")));
+    let text = "";
+    socket.setEncoding("latin1").on("data", (piece) => {
+      text += String(piece);
+      if (text.endsWith(SMALL_ANSWER)) end(text.startsWith("HTTP/1.1 200"));
+    });
+    socket.setTimeout(2000, () => end(false));
     socket.once("error", () => end(false));
     socket.once("close", () => resolve(false));
   });

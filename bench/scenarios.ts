@@ -95,7 +95,12 @@ const KEYS_OF: Readonly<Record<string, number>> = {
 };
 
 export const scenarios: readonly Scenario[] = [
-  simple("get", "small GET, key cached", [...ALL, "keyward-log", "keyward-undici", "nginx-log", "node-splice"], {}),
+  simple(
+    "get",
+    "small GET, key cached",
+    [...ALL, "keyward-log", "keyward-undici", "nginx-log", "node-splice"],
+    {},
+  ),
   simple("get-autocannon", "the same, by autocannon", ALL, {}, { tool: "autocannon" }),
   simple("unknown-key", "unknown key, refused with 401", CHECKING, { secrets: unknown }, { refused: 1 }),
   simple(
@@ -105,7 +110,9 @@ export const scenarios: readonly Scenario[] = [
     { secrets: [secretOf(WRITE_ONLY_KEY)] },
     { refused: 1 },
   ),
-  simple("answer-64k", "answers of 64 KB", [...ALL, "keyward-undici", "node-splice"], { path: "/v1/memories/64k" }),
+  simple("answer-64k", "answers of 64 KB", [...ALL, "keyward-undici", "node-splice"], {
+    path: "/v1/memories/64k",
+  }),
   simple("answer-1m", "answers of 1 MB", ALL, { path: "/v1/memories/1m", connections: 16 }),
   simple(
     "upload-1m",

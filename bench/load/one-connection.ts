@@ -4,6 +4,7 @@
  */
 import { connect } from "node:net";
 import { percentile } from "../../test/support/figures.ts";
+import { SMALL_ANSWER } from "../answers.ts";
 import { request } from "../lab.ts";
 
 const [port, secret, seconds] = process.argv.slice(2);
@@ -28,7 +29,8 @@ socket.on("data", (chunk: Buffer) => {
     const end = chunk.indexOf("\r\n\r\n");
     length = Number(/content-length: (\d+)/i.exec(chunk.toString("latin1", 0, end))?.[1]);
     left = end + 4 + length;
-    if (!chunk.toString("latin1", 0, 12).endsWith("200")) throw new Error("not a 200");
+    if (!chunk.toString("latin1", 0, 12).endsWith("200") || length !== SMALL_ANSWER.length)
+      throw new Error("not the backend's answer");
   }
   left -= chunk.length;
   if (left > 0) return;

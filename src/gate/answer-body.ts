@@ -15,7 +15,7 @@ const JOINED_BYTES_MAX = 8 * 1024;
 export function writeChunk(res: ServerResponse, chunk: Buffer): boolean {
   res.write(chunk);
   // node:http waits for the end of the turn; until then the chunk would have to stay as it is.
-  res.socket?.uncork();
+  if (res.writableCorked > 0) res.uncork();
   return isAllSent(res);
 }
 

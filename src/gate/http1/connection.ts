@@ -48,7 +48,7 @@ export interface ConnectionOwner {
 }
 
 /** What one read takes at most; about what a kernel hands over at once on a fast connection. */
-const READ_BYTES = 64 * 1024;
+const READ_BYTES = 128 * 1024;
 
 export class Connection {
   readonly socket: Socket;
