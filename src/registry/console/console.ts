@@ -10,6 +10,7 @@ import type { Route } from "../api.ts";
 import { type MountParts, mountRoute } from "../mount.ts";
 import type { TokenAuth } from "../token-auth.ts";
 import { ConsoleAssets, type LoadConsole } from "./assets.ts";
+import { compressReadings } from "./compress.ts";
 import { mountPages } from "./page-routes.ts";
 import { SessionDoor } from "./session-door.ts";
 import { mountSession } from "./session-routes.ts";
@@ -50,6 +51,7 @@ export function mountConsole(
     room.addHook("onRequest", async (_request, reply) => {
       reply.header("cross-origin-resource-policy", "same-origin");
     });
+    compressReadings(room);
     mountPages(room, { assets: new ConsoleAssets(options.load), onFault: mounting.onFault });
     mountSession(room, { ...parts, sessions, door });
     for (const route of management) mountRoute(room, route, { ...mounting, door });
