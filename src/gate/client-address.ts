@@ -9,19 +9,21 @@ import type { Head } from "./head.ts";
 export function compileNetworks(entries: readonly string[]): BlockList {
   const list = new BlockList();
   for (const entry of entries) {
-    const [address = "", bits] = entry.split("/");
-    const family = isIP(address) === 6 ? "ipv6" : "ipv4";
-    if (bits === undefined) list.addAddress(address, family);
-    else list.addSubnet(address, Number(bits), family);
+    const slash = entry.indexOf("/");
+    const address = slash === -1 ? entry : entry.slice(0, slash);
+    if (slash === -1) list.addAddress(address, familyOf(address));
+    else list.addSubnet(address, Number(entry.slice(slash + 1)), familyOf(address));
   }
   return list;
 }
 
 /** An address that is not one is in no network: fail closed. BlockList reads IPv4-mapped IPv6 as IPv4. */
 export function isInNetwork(networks: BlockList, address: string): boolean {
-  const family = isIP(address);
-  if (family === 0) return false;
-  return networks.check(address, family === 6 ? "ipv6" : "ipv4");
+  return isIP(address) !== 0 && networks.check(address, familyOf(address));
+}
+
+function familyOf(address: string): "ipv4" | "ipv6" {
+  return isIP(address) === 6 ? "ipv6" : "ipv4";
 }
 
 /** A trusted proxy that writes no address (`unknown`, `192.0.2.1:4711`) leaves the client in no network. */
