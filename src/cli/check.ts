@@ -16,6 +16,8 @@ Exit code 0 when there is none, 78 otherwise.
 
   --config FILE  config of the gate (default: keyward.yaml)
   --json         one JSON object instead of text
+
+For the config of a registry: keyward registry check.
 `;
 
 const OPTIONS = {
@@ -36,8 +38,12 @@ export async function run(args: readonly string[], io: CommandIo): Promise<numbe
     return EXIT_OK;
   }
   const file = io.cwd === undefined ? options.config : resolve(io.cwd, options.config);
-  const { faults, summary } = await check(file, io.env);
-  if (options.json) {
+  return tellFindings(await check(file, io.env), options.json, io);
+}
+
+/** @returns the exit code */
+export function tellFindings({ faults, summary }: Findings, asJson: boolean, io: CommandIo): number {
+  if (asJson) {
     io.stdout.write(`${JSON.stringify({ ok: faults.length === 0, faults: faults.map(faultForPrograms) })}\n`);
   } else {
     for (const fault of faults) io.stdout.write(`${renderFault(fault)}\n`);

@@ -9,7 +9,8 @@ import { CommandError, faultError } from "./keys-command.ts";
 /** Option of every command that works on a registry's own storage. */
 export const configOption = { config: { type: "string", short: "c" } } as const;
 
-const CONFIG_DEFAULT = "registry.yaml";
+/** Read where no other is named; without it every option has its default. */
+export const CONFIG_DEFAULT = "registry.yaml";
 
 /** @throws CommandError when the config is faulty */
 export function readConfig(given: string | undefined, io: CommandIo): RegistryConfig {
@@ -20,11 +21,16 @@ export function readConfig(given: string | undefined, io: CommandIo): RegistryCo
   const isThere = given !== undefined || existsSync(file);
   const loaded = isThere ? loadRegistryConfig(file, io.env) : defaultRegistryConfig(folder);
   if (!loaded.ok) throw faultError(loaded.faults);
-  const { tokens } = loaded.config;
+  return withTokensOfEnv(loaded.config, io);
+}
+
+/** @throws CommandError when a token in the environment cannot be one */
+export function withTokensOfEnv(config: RegistryConfig, io: CommandIo): RegistryConfig {
+  const { tokens } = config;
   const admin_token = tokens.admin_token ?? tokenFromEnv("KEYWARD_REGISTRY_ADMIN_TOKEN", io);
   const gate_token = tokens.gate_token ?? tokenFromEnv("KEYWARD_REGISTRY_GATE_TOKEN", io);
   return {
-    ...loaded.config,
+    ...config,
     tokens: {
       ...tokens,
       ...(admin_token !== undefined && { admin_token }),

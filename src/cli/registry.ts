@@ -15,6 +15,7 @@ export const registryHelp = `Usage: keyward registry [--config registry.yaml]
 Without a command it runs the registry server until SIGTERM, which tells gates to come back and
 finishes what is under way; a second one stops at once.
 
+  check                   every fault of the config, with line and column
   init                    make the first admin token; it is printed once, alone on standard output
   token create            make a token: --role gate|viewer|operator|admin --name TEXT [--expires-in 90d]
   token list              who holds tokens
@@ -35,6 +36,7 @@ type RegistryCommand = (args: readonly string[], io: CommandIo) => Promise<numbe
 
 /** Loaded when called: verify needs no database, and the server is the largest. */
 const commands: ReadonlyMap<string, RegistryCommand> = new Map<string, RegistryCommand>([
+  ["check", async (args, io) => (await import("./registry-check.ts")).check(args, io)],
   ["init", async (args, io) => (await import("./registry-setup.ts")).init(args, io)],
   ["token", async (args, io) => (await import("./registry-setup.ts")).token(args, io)],
   ["backup", async (args, io) => (await import("./registry-setup.ts")).backup(args, io)],

@@ -1,5 +1,5 @@
 /** `keyward registry` as a person or a script runs it. */
-import { copyFile, readFile, stat } from "node:fs/promises";
+import { copyFile, readFile, readdir, stat } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { followEvents } from "../support/event-client.ts";
 import { ask } from "../support/http-client.ts";
@@ -35,6 +35,26 @@ test("init prints the first admin token alone, once; the registry then takes it"
   await using registry = await startRegistryProcess(folder);
   const made = await create(registry.url, first.stdout.trim());
   expect(made.status).toBe(201);
+});
+
+test("check tells every fault of the config with its place, and makes nothing", async () => {
+  await using folder = await makeTempFolder();
+  const bare = await runRegistry(folder, ["check"]);
+  expect(bare).toMatchObject({ code: 0, stdout: "no registry.yaml here: every option has its default\n" });
+  await folder.write("registry.yaml", "listen: { prot: 8090 }\nstorage: 5\n");
+  const faulty = await runRegistry(folder, ["check"]);
+  expect(faulty.code).toBe(78);
+  expect(faulty.stdout).toContain('registry.yaml:1:11: unknown key "prot" in listen; did you mean "port"?');
+  expect(faulty.stdout).toContain("2 faults in registry.yaml");
+  const forPrograms = await runRegistry(folder, ["check", "--json"]);
+  expect(JSON.parse(forPrograms.stdout)).toMatchObject({ ok: false, faults: [{ line: 1 }, { line: 2 }] });
+  await folder.write("registry.yaml", "storage: keys.db\n");
+  expect(await runRegistry(folder, ["check"])).toMatchObject({ code: 0, stdout: "registry.yaml: ok\n" });
+  const env = { KEYWARD_REGISTRY_ADMIN_TOKEN: "short" };
+  const short = await runRegistry(folder, ["check"], env);
+  expect(short.code).toBe(78);
+  expect(short.stderr).toContain("KEYWARD_REGISTRY_ADMIN_TOKEN must be 20 to 512");
+  expect(await readdir(folder.path)).toEqual(["registry.yaml"]);
 });
 
 test("tokens are made, listed and revoked beside a running registry", async () => {
