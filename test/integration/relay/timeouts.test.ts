@@ -167,7 +167,9 @@ describe.each(["auto", "undici"])("with the client %s", (speaker) => {
 
   test("a body that never stops but comes too slowly is 408, and the upstream never sees a whole request", async () => {
     await using upstream = await startRawUpstream(answerOf(200, "tea"));
-    await using gate = await gateFor(upstream.url, { client: { body_min_rate: "500B", body_grace: "300ms" } });
+    await using gate = await gateFor(upstream.url, {
+      client: { body_min_rate: "500B", body_grace: "300ms" },
+    });
     await using client = await connectRaw(gate.url);
     client.send(uploadHead(key, 100_000));
     // 20 bytes a second; nothing else would end it before 30 s of silence.
