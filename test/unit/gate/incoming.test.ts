@@ -143,6 +143,16 @@ describe("an event stream", () => {
   test("is not what another header says", () => {
     expect(read(["X-Type", "text/event-stream"]).isEventStream).toBe(false);
   });
+
+  test("nor does a type that Connection takes away; another nomination leaves it", () => {
+    const events = ["Content-Type", "text/event-stream"];
+    expect(read([...events, "Connection", "X-A"])).toMatchObject({ headers: events, isEventStream: true });
+    expect(read(["Connection", "X-A", "Content-Type", "text/plain"]).isEventStream).toBe(false);
+    expect(read([...events, "Connection", "close, Content-Type"])).toMatchObject({
+      headers: [],
+      isEventStream: false,
+    });
+  });
 });
 
 test("an answer without headers is one", () => {
