@@ -1,6 +1,6 @@
 /** Commands that work on a registry's storage itself, whether or not its server runs. */
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { systemClock } from "../base/clock.ts";
 import { systemRandom } from "../base/random.ts";
@@ -158,6 +158,7 @@ export async function backup(args: readonly string[], io: CommandIo): Promise<nu
   if (target === undefined || more.length > 0) throw usageError("give the file to write: backup FILE");
   const file = resolve(io.cwd ?? ".", target);
   if (existsSync(file)) throw failure(`${target} exists; choose another name`);
+  if (!existsSync(dirname(file))) throw failure(`there is no folder ${dirname(file)}`);
   return await withStore(values.config, io, async (store) => {
     await store.backup(file);
     if (values.json) writeJson(io, { file });

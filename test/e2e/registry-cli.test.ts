@@ -195,6 +195,7 @@ test.for<readonly [args: readonly string[], code: number, says: string]>([
   [["verify"], 64, "--url"],
   [["verify", "--url", "file:///etc/passwd"], 64, "--url"],
   [["backup"], 64, "backup FILE"],
+  [["backup", "nowhere/saved.db"], 1, "there is no folder"],
   [["--config", "none.yaml"], 78, "none.yaml: does not exist"],
   [["init", "--config", "memory.yaml"], 64, "in memory"],
   [["--config", "faulty.yaml"], 78, "faulty.yaml:1:1: unknown key"],

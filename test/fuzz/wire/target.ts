@@ -12,6 +12,7 @@ import { readSeries } from "../../support/metrics-text.ts";
 import { projectRoot } from "../../support/source-files.ts";
 import { makeTempFolder } from "../../support/temp-folder.ts";
 import { waitFor } from "../../support/wait-for.ts";
+import { wireRoutes } from "../../wire/harness/fixture.ts";
 import { KEYS, SECRETS } from "./keys.ts";
 
 /** What is fuzzed. */
@@ -36,13 +37,7 @@ function configFor(upstreamUrl: string, timeouts: UpstreamTimeouts): Readonly<Re
   return {
     upstreams: { default: { url: upstreamUrl, timeouts } },
     key_format: { prefix: "mem", environments: ["prod"] },
-    routes: [
-      { path: "/healthz", methods: ["GET"], public: true },
-      { path: "/v1/memories/**", methods: ["GET"], scopes: ["memory:read"] },
-      { path: "/v1/memories/**", methods: ["POST", "PUT", "PATCH"], scopes: ["memory:write"] },
-      { path: "/v1/memories/**", methods: ["DELETE"], scopes: ["memory:delete"] },
-      { path: "/v1/admin/**", scopes: ["admin"] },
-    ],
+    routes: wireRoutes,
     timeouts: { headers: "500ms", body_idle: "500ms", read_idle: "1s" },
     // A busy test machine must not look like an overloaded gate.
     bounds: { event_loop_delay: "0s" },

@@ -56,18 +56,21 @@ function swapCase(text: string): string {
   });
 }
 
+/** What the cases, and the fuzzers that grew out of them, may do with which scope. */
+export const wireRoutes: readonly Readonly<Record<string, unknown>>[] = [
+  { path: "/healthz", methods: ["GET"], public: true },
+  { path: "/v1/memories/**", methods: ["GET"], scopes: ["memory:read"] },
+  { path: "/v1/memories/**", methods: ["POST", "PUT", "PATCH"], scopes: ["memory:write"] },
+  { path: "/v1/memories/**", methods: ["DELETE"], scopes: ["memory:delete"] },
+  { path: "/v1/admin/**", scopes: ["admin"] },
+];
+
 /** The set's rules, and timers short enough to wait for. */
 export function wireConfig(upstream: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   return {
     upstreams: { default: { timeouts: { headers: "1s", idle: "1s" }, ...upstream } },
     key_format: { prefix: "mem", environments: ["prod"] },
-    routes: [
-      { path: "/healthz", methods: ["GET"], public: true },
-      { path: "/v1/memories/**", methods: ["GET"], scopes: ["memory:read"] },
-      { path: "/v1/memories/**", methods: ["POST", "PUT", "PATCH"], scopes: ["memory:write"] },
-      { path: "/v1/memories/**", methods: ["DELETE"], scopes: ["memory:delete"] },
-      { path: "/v1/admin/**", scopes: ["admin"] },
-    ],
+    routes: wireRoutes,
     via: PSEUDONYM,
     timeouts: { headers: "500ms", body_idle: "500ms", read_idle: "1s" },
     // A busy test machine must not look like an overloaded gate.
