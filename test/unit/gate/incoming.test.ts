@@ -34,6 +34,7 @@ test("bytes beyond ASCII are relayed as they came", () => {
 describe("what is meant for the hop behind the gate stays there (RFC 9110 section 7.6.1)", () => {
   test.for([
     "connection",
+    "close",
     "keep-alive",
     "proxy-connection",
     "proxy-authenticate",
