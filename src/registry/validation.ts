@@ -1,5 +1,6 @@
 /** Input held against a route's schemas; what does not fit is told by place, without its value. */
 import type { z } from "zod";
+import { issueMessage } from "../document/issue-message.ts";
 import { type FieldFault, Problem } from "./problem.ts";
 
 const FAULTS_MAX = 20;
@@ -25,10 +26,15 @@ function check(
   name: (path: readonly PropertyKey[]) => string,
 ): Checked {
   if (schema === undefined) return { ok: true, value: undefined };
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(value, { error: wordsOf });
   if (parsed.success) return { ok: true, value: parsed.data };
   const faults = parsed.error.issues.flatMap((issue) => faultsOf(issue, name));
   return { ok: false, problem: refuse(faults.slice(0, FAULTS_MAX)) };
+}
+
+/** The words that faults of config files have, too; what a schema says itself comes first. */
+function wordsOf(issue: Parameters<typeof issueMessage>[0]): string {
+  return issue.input === undefined && issue.code !== "custom" ? "is missing" : issueMessage(issue);
 }
 
 function faultsOf(

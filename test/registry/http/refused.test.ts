@@ -171,6 +171,25 @@ test.for(refusals)("$request is refused with $status $code", async ({ request, c
   expect(registry.faults).toEqual([]);
 });
 
+test.for<readonly [what: string, request: string, call: Call | undefined, says: readonly string[]]>([
+  ["a missing field", create, { json: { name: "x" } }, ["/organization: is missing"]],
+  ["another kind", create, json({ name: 5 }), ["/name: must be text, not a number"]],
+  ["an unknown field", create, json({ scope: [] }), ["/scope: is not known"]],
+  ["no such choice", "GET /v1/usage?step=1h", undefined, ["step: must be one of minute, hour, day"]],
+  [
+    "a number out of bounds",
+    "GET /v1/api-keys?limit=0",
+    undefined,
+    ["limit: must be a number from 1 to 200"],
+  ],
+])("people can read what is wrong with %s", async ([, request, call, says]) => {
+  await using registry = await startRegistry();
+  const { errors } = (await registry.call(request, call)).json() as {
+    errors: { pointer: string; detail: string }[];
+  };
+  expect(errors.map(({ pointer, detail }) => `${pointer}: ${detail}`)).toEqual(says);
+});
+
 test("405 says which methods there are", async () => {
   await using registry = await startRegistry();
   const answer = await registry.call("PUT /v1/api-keys/key_1");
