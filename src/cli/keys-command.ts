@@ -64,12 +64,13 @@ const CONFIG_BYTES_MAX = 4 * 1024 * 1024;
 /** Only what the key commands need: a mistake elsewhere in the config must not stop a revocation. */
 const keySettingsSchema = z.looseObject({
   key_format: keyFormat.optional(),
-  keys: z.looseObject({ file: z.string().min(1).optional() }).optional(),
+  keys: z.looseObject({ file: z.string().min(1).optional(), registry: z.unknown().optional() }).optional(),
 });
 
 interface KeySettings {
   readonly file: string | undefined;
   readonly format: KeyFormatOptions | undefined;
+  readonly hasRegistry: boolean;
 }
 
 /**
@@ -84,6 +85,11 @@ export function findKeys(
   const given = values.file === undefined ? undefined : resolve(folder, values.file);
   const settings = readSettings(folder, values.config, io);
   const file = given ?? settings?.file;
+  if (file === undefined && settings?.hasRegistry === true) {
+    throw usageError(
+      `the keys of ${values.config ?? CONFIG_DEFAULT} are in a registry: say which, by --registry URL or KEYWARD_REGISTRY`,
+    );
+  }
   if (file === undefined) {
     throw usageError(
       "say where the keys are: --registry URL, --file keys.yaml, or --config keyward.yaml with keys.file",
@@ -109,7 +115,8 @@ function readSettings(folder: string, config: string | undefined, io: CommandIo)
   });
   if (!read.ok) throw faultError(read.faults);
   const { key_format: format, keys } = read.value;
-  return { file: keys?.file === undefined ? undefined : resolve(dirname(path), keys.file), format };
+  const file = keys?.file === undefined ? undefined : resolve(dirname(path), keys.file);
+  return { file, format, hasRegistry: keys?.registry !== undefined };
 }
 
 /** A hundred years: beyond some thousands, times can no longer be written. */

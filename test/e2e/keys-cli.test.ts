@@ -206,6 +206,7 @@ describe("what goes wrong is one clear line and an exit code", () => {
     [[], 64, /^keyward keys: say what to do: create, list/],
     [["creat"], 64, /unknown command "creat"; did you mean create\?/],
     [["create"], 64, /say where the keys are/],
+    [["list", "--config", "of-a-registry.yaml"], 64, /are in a registry: say which, by --registry URL/],
     [["create", "--file", "x.yaml"], 64, /--organization is needed/],
     [["create", "--file", "x.yaml", "--organization", "a b"], 64, /--organization: organization id must be/],
     [
@@ -239,6 +240,7 @@ describe("what goes wrong is one clear line and an exit code", () => {
       "known.yaml",
       `keys:\n  - { id: key_known_1, digest: "sha256:${"0".repeat(64)}", organization: { id: o } }\n`,
     );
+    await folder.write("of-a-registry.yaml", "keys: { registry: { url: http://127.0.0.1:1 } }\n");
     const ran = await keys(args, "");
     expect(ran.code).toBe(code);
     expect(ran.stderr.trimEnd()).toMatch(message);
