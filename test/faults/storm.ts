@@ -15,6 +15,7 @@ import { Disturbances } from "./disturbances.ts";
 import { drawShot } from "./draw.ts";
 import type { UpstreamReport } from "./hostile-upstream.ts";
 import { judge } from "./judge.ts";
+import { Load } from "./load.ts";
 import { Seeded } from "./seeded.ts";
 import {
   type Holdings,
@@ -46,7 +47,9 @@ export interface StormOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   readonly onProgress?: (done: number, all: number) => void;
   /** Called once the gate runs; what it returns is called when the storm is over. */
-  readonly watch?: (gate: StormGate) => Promise<() => Promise<void>>;
+  readonly watch?: (gate: StormGate, load: Load) => Promise<() => Promise<void>>;
+  /** How long the gate may take to be quiet when all is over. */
+  readonly quietMs?: number;
   /** Called at the end, before the gate stops. */
   readonly atEnd?: (gate: StormGate) => Promise<void>;
 }
@@ -80,6 +83,7 @@ interface Field {
   readonly gate: StormGate;
   readonly keys: StormKeys;
   readonly tally: Tally;
+  readonly load: Load;
 }
 
 export async function runStorm(options: StormOptions): Promise<StormReport> {
@@ -104,17 +108,18 @@ export async function runStorm(options: StormOptions): Promise<StormReport> {
   const random = new Seeded(options.seed);
   const disturbances = new Disturbances({ upstream, gate: gate.child, configFile: gate.configFile }, random);
   await cleanRequest(gate, keys);
-  const endOwnWatch = await options.watch?.(gate);
+  const load = new Load();
+  const endOwnWatch = await options.watch?.(gate, load);
   const before = await gate.holdings();
   const startMs = performance.now();
   if (options.isDisturbed === true) disturbances.start();
   const endWatch = watchForStalls((span) => disturbances.add(span));
-  await fireAll(options, { gate, keys, tally });
+  await fireAll(options, { gate, keys, tally, load });
   endWatch();
   await endOwnWatch?.();
   await disturbances.stop();
   const seconds = (performance.now() - startMs) / 1000;
-  const after = await whenQuiet(gate, before);
+  const after = await whenQuiet(gate, before, options.quietMs ?? QUIET_MS);
   await cleanRequest(gate, keys).catch((error: unknown) => tally.violation(`afterwards: ${String(error)}`));
   const report = await reportOf(upstream);
   const stalls = readStalls(upstream.stdout);
@@ -162,10 +167,10 @@ export async function runStorm(options: StormOptions): Promise<StormReport> {
 /** So many at once, each followed by the next, until the number of faults is reached. */
 async function fireAll(options: StormOptions, field: Field): Promise<void> {
   let next = 0;
-  const { tally } = field;
+  const { tally, load } = field;
   const lane = async (): Promise<void> => {
     while (tally.faults < options.faults && options.isOver?.() !== true) {
-      await fire(options, field, next++);
+      await load.carry(async () => await fire(options, field, next++));
       if (options.pauseMs !== undefined) await delay(options.pauseMs);
       if (tally.exchanges % 500 === 0) options.onProgress?.(tally.faults, options.faults);
     }
@@ -198,7 +203,7 @@ async function cleanRequest(gate: StormGate, { keys }: StormKeys): Promise<void>
 }
 
 /** What the gate holds once nothing goes on any more, or the last look when it never gets there. */
-async function whenQuiet(gate: StormGate, before: Holdings): Promise<Holdings> {
+async function whenQuiet(gate: StormGate, before: Holdings, deadlineMs: number): Promise<Holdings> {
   if (gate.child.exit !== undefined) throw new Error(`the gate died: ${gate.child.stderr}${gate.logText()}`);
   let last = await gate.holdings();
   await waitFor(
@@ -207,7 +212,7 @@ async function whenQuiet(gate: StormGate, before: Holdings): Promise<Holdings> {
       last = await gate.holdings();
       return holdingProblems(before, last).length === 0;
     },
-    { deadlineMs: QUIET_MS, everyMs: 250 },
+    { deadlineMs, everyMs: 250 },
   ).catch(() => undefined);
   return last;
 }
