@@ -82,6 +82,7 @@ function markdownOf(results: Results, resultsFile: string): string {
     `load average ${before} before and ${after} after (the bench itself makes up to 2; more is neighbours).`,
     `${options.rounds} rounds of ${options.seconds} s, in turns. Backend: ${results.backend}; load: ${results.load}.`,
     `${named.join(", ")}. All rounds: [${resultsFile}](${resultsFile}).`,
+    ...(results.notes ?? []),
     "",
     "![CPU time per request](cost.svg)",
   ];

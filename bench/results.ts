@@ -26,6 +26,8 @@ export interface Results {
   readonly load: string;
   /** Rivals that are not installed, and those that failed, with the reason. */
   readonly leftOut: readonly string[];
+  /** What a reader has to know besides; written by hand. */
+  readonly notes?: readonly string[];
   readonly rows: readonly Row[];
 }
 

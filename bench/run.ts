@@ -2,8 +2,8 @@
  * `npm run bench`: what a request costs the gate, and what it costs others. Rounds take turns over
  * all rivals of a scenario, so that a machine that drifts drifts for all of them.
  *
- *   npm run bench -- [--scenarios get,churn] [--rivals keyward,nginx] [--rounds 5] [--seconds 3] [--warm-up 2]
- *                    [--out bench/results/x.json] [--readme] [--list]
+ *   npm run bench -- [--scenarios get,churn] [--rivals keyward,nginx] [--rounds 5] [--seconds 3] [--warm-up 6]
+ *                    [--out bench/results/x.json] [--readme] [--render bench/results/x.json] [--list]
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -22,7 +22,7 @@ interface Plan {
   readonly rivals: readonly string[] | undefined;
   readonly rounds: number;
   readonly seconds: number;
-  /** A round before the first, which is not kept; 0 for none. */
+  /** A round before the first, which is not kept; 0 for none. In less than 5 s V8 is still compiling. */
   readonly warmUpSeconds: number;
 }
 
@@ -222,11 +222,13 @@ const { values } = parseArgs({
     rivals: { type: "string" },
     rounds: { type: "string", default: "5" },
     seconds: { type: "string", default: "3" },
-    "warm-up": { type: "string", default: "2" },
+    "warm-up": { type: "string", default: "6" },
     /** Where the JSON goes. */
     out: { type: "string" },
     /** Renders bench/README.md and the picture from these results. */
     readme: { type: "boolean", default: false },
+    /** Renders them from results of before, and measures nothing. */
+    render: { type: "string" },
     list: { type: "boolean", default: false },
   },
 });
@@ -234,6 +236,9 @@ const { values } = parseArgs({
 if (values.list) {
   for (const { name, title } of scenarios) console.log(`scenario  ${name.padEnd(22)} ${title}`);
   for (const { name, title } of candidates) console.log(`rival     ${name.padEnd(22)} ${title}`);
+} else if (values.render !== undefined) {
+  const results = JSON.parse(readFileSync(values.render, "utf8")) as Results;
+  writeReadme(results, benchFolder, relative(benchFolder, values.render));
 } else {
   const results = await measure({
     scenarios: chosen(scenarios, values.scenarios),
