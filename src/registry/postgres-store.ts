@@ -42,6 +42,8 @@ const SCHEMA = "keyward";
 const CONNECTIONS_MAX = 10;
 /** Whoever reads a snapshot keeps a connection for long, and must not take it from those who write. */
 const VIEWS_MAX = 4;
+/** The same goes for those who read much at once. */
+const ASIDE_MAX = 2;
 const CONNECT_MS_MAX = 5_000;
 /** When the server does not even say that it gave up: the network was cut. */
 const ANSWER_MS_MAX = 30_000;
@@ -63,6 +65,7 @@ class PostgresDatabase implements SqlDatabase {
   readonly #config: pg.ClientConfig;
   readonly #pool: pg.Pool;
   readonly #views: pg.Pool;
+  readonly #aside: pg.Pool;
   readonly #openViews = new Set<Session>();
   readonly #random: RandomBytes;
   readonly #listeners = new Set<() => void>();
@@ -83,6 +86,7 @@ class PostgresDatabase implements SqlDatabase {
     };
     this.#pool = this.#openPool(connectionsMax ?? CONNECTIONS_MAX, ordinarySession);
     this.#views = this.#openPool(VIEWS_MAX, viewSession);
+    this.#aside = this.#openPool(ASIDE_MAX, ordinarySession);
   }
 
   #openPool(max: number, session: string): pg.Pool {
@@ -127,21 +131,25 @@ class PostgresDatabase implements SqlDatabase {
     this.#listeners.clear();
     await this.#listener?.stop();
     for (const view of this.#openViews) view.abort();
-    await Promise.all([this.#pool.end(), this.#views.end()]);
+    await Promise.all([this.#pool.end(), this.#views.end(), this.#aside.end()]);
   }
 
   async read<T>(work: () => Work<T>): Promise<T> {
     return runWork(work(), (query) => this.#pool.query(query));
   }
 
+  async readAside<T>(work: () => Work<T>): Promise<T> {
+    await using session = await checkOut(this.#aside);
+    return await session.transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", work);
+  }
+
   async write<T>(work: () => Work<T>, options: WriteOptions = {}): Promise<T> {
-    // Said each time: what waited for the lock of a row must then see what the other one wrote.
-    const isolation = options.isRepeatable === true ? "REPEATABLE READ" : "READ COMMITTED";
     const wanted = options.isAnnounced === true ? () => announced(work) : work;
     const result = await repeated(async () => {
       await using session = await checkOut(this.#pool);
       // Awaited here: without it the connection would go to somebody else in the middle.
-      return await session.transaction(`BEGIN ISOLATION LEVEL ${isolation}`, wanted);
+      // Said each time: what waited for the lock of a row must then see what the other one wrote.
+      return await session.transaction("BEGIN ISOLATION LEVEL READ COMMITTED", wanted);
     });
     // Sooner than the notification, which also comes.
     if (options.isAnnounced === true) this.#hint();

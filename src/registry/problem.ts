@@ -17,7 +17,11 @@ export const problemKinds = {
   request_invalid: kind(400, "Bad request", "The request is not valid HTTP, or its body is not valid JSON."),
   parameter_invalid: kind(400, "Bad request", "A parameter of the path, the query or a header is not valid."),
   cursor_invalid: kind(400, "Bad request", "The cursor is not one that this call gave out."),
-  range_too_large: kind(400, "Bad request", "The time range holds too many steps; narrow it."),
+  range_too_large: kind(
+    400,
+    "Bad request",
+    "The range holds too many steps, groups or rows; narrow it, or take longer steps.",
+  ),
   // One code, one text: a caller must not learn whether a token was ever known.
   token_invalid: kind(401, "Unauthorized", "A valid token is required."),
   session_invalid: kind(401, "Unauthorized", "Nobody is signed in, or the session has ended. Sign in again."),

@@ -3,16 +3,16 @@
  * runs from BEGIN to COMMIT without anything between, and is on disk when its promise resolves.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { type DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
-import { LRUCache } from "lru-cache";
 import { type RandomBytes, systemRandom } from "../base/random.ts";
 import { migrateSchema } from "./migrations/migration.ts";
 import { sqliteMigrations } from "./migrations/sqlite.ts";
 import { newEpoch, startEpoch } from "./sql/changes.ts";
 import type { DatabaseView, SqlDatabase, WriteOptions } from "./sql/database.ts";
 import { sqlStore } from "./sql/sql-store.ts";
-import { COUNT_MAX, type Dialect, type Row, select, type Statement, type Work } from "./sql/work.ts";
-import { copyDatabase, openDatabase, openView } from "./sqlite-file.ts";
+import { COUNT_MAX, type Dialect, select, type Work } from "./sql/work.ts";
+import { SqliteConnection } from "./sqlite-connection.ts";
+import { copyDatabase, IN_MEMORY, openDatabase, openView } from "./sqlite-file.ts";
+import { SqliteReader } from "./sqlite-reader.ts";
 import type { Store } from "./store.ts";
 
 export interface SqliteStoreOptions {
@@ -47,14 +47,17 @@ class SqliteDatabase implements SqlDatabase {
   readonly dialect = sqliteDialect;
   readonly #path: string;
   readonly #random: RandomBytes;
-  readonly #connection: Connection;
+  readonly #connection: SqliteConnection;
+  readonly #reader: SqliteReader | undefined;
   readonly #listeners = new Set<() => void>();
   #watch: NodeJS.Timeout | undefined;
 
   constructor(path: string, random: RandomBytes) {
     this.#path = path;
     this.#random = random;
-    this.#connection = new Connection(openDatabase(path));
+    this.#connection = new SqliteConnection(openDatabase(path));
+    // What is in memory belongs to its one connection.
+    if (path !== IN_MEMORY) this.#reader = new SqliteReader(path);
   }
 
   async migrate(): Promise<void> {
@@ -71,11 +74,17 @@ class SqliteDatabase implements SqlDatabase {
   async close(): Promise<void> {
     clearInterval(this.#watch);
     this.#listeners.clear();
+    await this.#reader?.close();
+    // The last to close: it takes the log into the file.
     this.#connection.close();
   }
 
   read<T>(work: () => Work<T>): Promise<T> {
     return whenFree(() => this.#connection.run(work()));
+  }
+
+  readAside<T>(work: () => Work<T>): Promise<T> {
+    return this.#reader === undefined ? this.read(work) : this.#reader.read(work);
   }
 
   async write<T>(work: () => Work<T>, { isAnnounced }: WriteOptions = {}): Promise<T> {
@@ -85,7 +94,7 @@ class SqliteDatabase implements SqlDatabase {
   }
 
   async openView(): Promise<DatabaseView> {
-    const view = new Connection(openView(this.#path, this.#connection.database));
+    const view = new SqliteConnection(openView(this.#path, this.#connection.database));
     // The first read fixes what this transaction sees.
     view.exec("BEGIN");
     return {
@@ -144,66 +153,6 @@ function* refuseForeign(): Work<void> {
   );
   if (tables.length > 0 && !tables.some(({ name }) => name === "schema_version"))
     throw new Error("the SQLite file is the database of another program");
-}
-
-const STATEMENTS_MAX = 200;
-
-/** A connection that runs work to its end, statement by statement. */
-class Connection {
-  readonly database: DatabaseSync;
-  readonly #statements = new LRUCache<string, StatementSync>({ max: STATEMENTS_MAX });
-
-  constructor(database: DatabaseSync) {
-    this.database = database;
-  }
-
-  run<T>(work: Work<T>): T {
-    let step = work.next();
-    while (step.done !== true) step = work.next(this.#rowsOf(step.value));
-    return step.value;
-  }
-
-  transaction<T>(work: () => Work<T>): T {
-    // Takes the lock at once: a reader that becomes a writer could not wait for another one.
-    this.exec("BEGIN IMMEDIATE");
-    try {
-      const result = this.run(work());
-      this.exec("COMMIT");
-      return result;
-    } catch (error) {
-      // A full disk, among others, has rolled back already.
-      if (this.database.isTransaction) this.exec("ROLLBACK");
-      throw error;
-    }
-  }
-
-  exec(sql: string): void {
-    this.database.exec(sql);
-  }
-
-  /** Changes whenever another connection has committed. */
-  dataVersion(): unknown {
-    return this.#rowsOf({ sql: "PRAGMA data_version", params: [] })[0]?.["data_version"];
-  }
-
-  close(): void {
-    this.#statements.clear();
-    if (this.database.isOpen) this.database.close();
-  }
-
-  #rowsOf({ sql, params }: Statement): readonly Row[] {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) {
-      // `$1` would be a name to SQLite, `?1` is a place.
-      statement = this.database.prepare(sql.replaceAll(/\$(?=\d)/g, "?"));
-      this.#statements.set(sql, statement);
-    }
-    return statement.all(...params.map(bound));
-  }
-}
-
-function bound(value: Statement["params"][number]): SQLInputValue {
-  return typeof value === "object" && value !== null ? JSON.stringify(value) : value;
 }
 
 const SQLITE_BUSY = 5;

@@ -106,11 +106,7 @@ export interface UsageQuery {
   readonly top?: number;
 }
 
-export interface UsagePoint {
-  /** Start of the step, RFC 3339. */
-  readonly at: string;
-  /** Id of the group; empty for `none`. */
-  readonly group: string;
+export interface UsageSums {
   readonly requests: number;
   readonly denied: number;
   readonly errors: number;
@@ -118,6 +114,13 @@ export interface UsagePoint {
   readonly bytes_out: number;
   /** By denial code. */
   readonly denied_by_reason: Readonly<Record<string, number>>;
+}
+
+export interface UsagePoint extends UsageSums {
+  /** Start of the step, RFC 3339. */
+  readonly at: string;
+  /** Id of the group; empty for `none`. */
+  readonly group: string;
 }
 
 export interface KnownGate extends GateStatus {
@@ -238,17 +241,21 @@ export interface Store {
   addUsage(batch: UsageBatch, nowMs: number): Promise<boolean>;
   /**
    * From the start of the step that `from` lies in up to and without `to`, ordered by time and group;
-   * steps without use are absent. What has been rolled up shows at the start of its hour or day.
+   * steps without use are absent. Where fine steps are gone, use shows at the start of its hour or day.
+   * However much is read, nothing else waits for it. Throws ResultTooLarge rather than read without end.
    */
   usage(query: UsageQuery): Promise<readonly UsagePoint[]>;
+  /** What the points of all groups add up to, read by as long steps as will do. */
+  usageTotal(query: Omit<UsageQuery, "groupBy" | "top">): Promise<UsageSums>;
   /** Last use per key, RFC 3339; keys that were never used are absent. */
   lastUsed(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /**
-   * Rolls minutes older than a day into hours, hours older than 90 days into days, and forgets what
-   * has served: numbers of old batches, lapsed answers, gates that were silent for a week.
+   * Deletes the sums by minute that are older than a day, and those by hour older than 90 days: those by
+   * hour and day stay. Forgets what has served: numbers of old batches, lapsed answers, gates that
+   * were silent for a week.
    */
-  rollUpUsage(nowMs: number): Promise<void>;
-  /** Deletes usage and audit rows from before these moments (retention). */
+  thinUsage(nowMs: number): Promise<void>;
+  /** Deletes usage (whole days of it) and audit rows from before these moments (retention). */
   forget(before: { readonly usageMs: number; readonly auditMs: number }): Promise<void>;
 
   putGateStatus(status: GateStatus, nowMs: number): Promise<void>;

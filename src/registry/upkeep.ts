@@ -1,4 +1,4 @@
-/** What the store needs now and then: roll-ups, retention, a change log that does not grow for ever. */
+/** What the store needs now and then: usage made coarser, retention, a change log that does not grow for ever. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../base/clock.ts";
 import type { Store } from "./store.ts";
@@ -11,7 +11,7 @@ export interface Retention {
 }
 
 export interface UpkeepOptions {
-  readonly store: Pick<Store, "rollUpUsage" | "forget" | "compactChanges">;
+  readonly store: Pick<Store, "thinUsage" | "forget" | "compactChanges">;
   readonly clock: Clock;
   readonly retention: Retention;
   readonly everyMs: number;
@@ -41,7 +41,7 @@ export class Upkeep {
   async once(): Promise<void> {
     const { store, clock, retention } = this.#options;
     const nowMs = clock.now();
-    await store.rollUpUsage(nowMs);
+    await store.thinUsage(nowMs);
     await store.forget({ usageMs: nowMs - retention.usageMs, auditMs: nowMs - retention.auditMs });
     await store.compactChanges(retention.changes);
   }

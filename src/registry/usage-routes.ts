@@ -34,7 +34,7 @@ export const usageSchema = z
       }),
     ),
   })
-  .meta({ id: "Usage", description: "Sums by step; steps without use are absent." });
+  .meta({ id: "Usage", description: "Sums by step; steps without use are absent. At most 20,000 items." });
 type UsageView = z.output<typeof usageSchema>;
 
 export const range = {
@@ -144,9 +144,9 @@ export async function answer(
   };
   try {
     const items = (await store.usage(query)).map((point) => ({ ...point }));
-    const { top, ...whole } = query;
+    const { top, groupBy: _, ...ofAll } = query;
     // Of all groups, also of those that are not among the first.
-    const total = sumOf(top === undefined ? items : await store.usage({ ...whole, groupBy: "none" }));
+    const total = top === undefined ? sumOf(items) : { ...(await store.usageTotal(ofAll)) };
     const view = { from: query.from, to: query.to, step, group_by: what.groupBy, total, items };
     return { status: 200, json: view satisfies UsageView };
   } catch (error) {

@@ -1,4 +1,5 @@
 /** The schema of the SQLite store, as the steps that made it. */
+import { COUNT_MAX } from "../sql/work.ts";
 import type { Migration } from "./migration.ts";
 
 const initial = [
@@ -130,4 +131,67 @@ const initial = [
   `CREATE INDEX idempotency_by_expiry ON idempotency (expires_ms)`,
 ];
 
-export const sqliteMigrations: readonly Migration[] = [{ name: "initial", statements: initial }];
+/**
+ * Until here a use was in one row, that of its minute, hour or day, whichever its age had made of it. From
+ * here on it is in all three, for as long as they are kept. Fills what is missing from what is there:
+ * the one transaction takes about a minute for ten million rows, before the registry listens.
+ */
+const allSteps = [
+  `CREATE TABLE usage_steps (
+    step_ms INTEGER PRIMARY KEY,
+    -- Rows of this step are complete from here on; older ones do not count.
+    kept_from_ms INTEGER NOT NULL
+  ) STRICT`,
+  `INSERT INTO usage_steps (step_ms, kept_from_ms)
+    SELECT 86400000, 0
+    UNION ALL SELECT 3600000, COALESCE(MAX(at_ms) + 86400000, 0) FROM usage WHERE step_ms = 86400000
+    UNION ALL SELECT 60000, COALESCE(MAX(at_ms + step_ms), 0) FROM usage WHERE step_ms > 60000`,
+  // Rows are found by step, time and key. An index by key would be written to in as many places as there
+  // are keys, with every minute that begins; looking up some keys at each time costs less.
+  `DROP INDEX usage_of_key`,
+  `CREATE TABLE usage_denied_by_step (
+    step_ms INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    key_id TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    denied INTEGER NOT NULL,
+    PRIMARY KEY (step_ms, at_ms, key_id, reason)
+  ) STRICT, WITHOUT ROWID`,
+  `INSERT INTO usage_denied_by_step (step_ms, at_ms, key_id, reason, denied)
+    SELECT step_ms, at_ms, key_id, reason, denied FROM usage_denied ORDER BY step_ms, at_ms, key_id, reason`,
+  `DROP TABLE usage_denied`,
+  `ALTER TABLE usage_denied_by_step RENAME TO usage_denied`,
+  ...[
+    [60_000, 3_600_000],
+    [3_600_000, 86_400_000],
+  ].flatMap(([from = 0, to = 0]) => [
+    ...filled("usage", ["key_id"], ["requests", "denied", "errors", "bytes_in", "bytes_out"], from, to),
+    ...filled("usage_denied", ["key_id", "reason"], ["denied"], from, to),
+  ]),
+];
+
+/** Adds the rows of a step to those of a longer one; those that were too late for the shorter one go. */
+function filled(
+  table: string,
+  ids: readonly string[],
+  counters: readonly string[],
+  fromStepMs: number,
+  toStepMs: number,
+): readonly string[] {
+  const place = ["step_ms", "at_ms", ...ids].join(", ");
+  const sums = counters.map((name) => `CAST(MIN(TOTAL(${name}), ${COUNT_MAX}) AS INTEGER)`);
+  const added = counters.map((name) => `${name} = MIN(${table}.${name} + excluded.${name}, ${COUNT_MAX})`);
+  return [
+    `INSERT INTO ${table} (${place}, ${counters.join(", ")})
+      SELECT ${toStepMs}, at_ms - at_ms % ${toStepMs}, ${ids.join(", ")}, ${sums.join(", ")}
+      FROM ${table} WHERE step_ms = ${fromStepMs} GROUP BY at_ms - at_ms % ${toStepMs}, ${ids.join(", ")}
+      ON CONFLICT (${place}) DO UPDATE SET ${added.join(", ")}`,
+    `DELETE FROM ${table} WHERE step_ms = ${fromStepMs}
+      AND at_ms < (SELECT kept_from_ms FROM usage_steps WHERE step_ms = ${fromStepMs})`,
+  ];
+}
+
+export const sqliteMigrations: readonly Migration[] = [
+  { name: "initial", statements: initial },
+  { name: "usage by minute, hour and day at once", statements: allSteps },
+];

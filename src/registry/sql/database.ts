@@ -9,8 +9,6 @@ export interface DatabaseView extends AsyncDisposable {
 export interface WriteOptions {
   /** It changes what gates follow: every process on the database gets a hint once it is committed. */
   readonly isAnnounced?: boolean;
-  /** Statements see one moment and a conflict repeats the work, where the engine does not lock anyway. */
-  readonly isRepeatable?: boolean;
 }
 
 export interface SqlDatabase {
@@ -19,6 +17,11 @@ export interface SqlDatabase {
   close(): Promise<void>;
   /** Outside a transaction: a work of several statements may see several moments. */
   read<T>(work: () => Work<T>): Promise<T>;
+  /**
+   * For what may read much: all statements see one moment, and whoever writes, or reads little, does not
+   * wait for it. One such work may wait for another.
+   */
+  readAside<T>(work: () => Work<T>): Promise<T>;
   /** One transaction: all of it or nothing, on disk when it resolves. */
   write<T>(work: () => Work<T>, options?: WriteOptions): Promise<T>;
   openView(): Promise<DatabaseView>;

@@ -12,8 +12,9 @@ import { findKeys, getKey, writeKeys } from "./keys.ts";
 import * as owners from "./owners.ts";
 import * as tokens from "./tokens.ts";
 import { forgetBatches } from "./usage-batches.ts";
-import { usage } from "./usage-query.ts";
-import { forgetOldestUsage, rollUpOldest, rollUps } from "./usage-roll-up.ts";
+import { usage, usageTotal } from "./usage-query.ts";
+import { STEPS } from "./usage-steps.ts";
+import { deleteThinned, forgetOldUsage, moveKeptFrom, thinnings, usageTables } from "./usage-thinning.ts";
 import { addUsage, lastUsed } from "./usage.ts";
 import { select, type Work } from "./work.ts";
 
@@ -62,9 +63,10 @@ export function sqlStore(database: SqlDatabase, random: RandomBytes = systemRand
     revokeToken: (id, audit, nowMs) => write(() => tokens.revokeToken(dialect, id, audit, nowMs)),
 
     addUsage: (batch, nowMs) => write(() => addUsage(dialect, batch, nowMs)),
-    usage: (query) => read(() => usage(dialect, query)),
+    usage: (query) => database.readAside(() => usage(dialect, query)),
+    usageTotal: (query) => database.readAside(() => usageTotal(dialect, query)),
     lastUsed: (ids) => read(() => lastUsed(dialect, ids)),
-    rollUpUsage: (nowMs) => rollUpUsage(database, nowMs),
+    thinUsage: (nowMs) => thinUsage(database, nowMs),
     forget: (before) => forget(database, before),
 
     putGateStatus: (status, nowMs) => write(() => putGateStatus(status, nowMs)),
@@ -96,11 +98,11 @@ async function* readSnapshot(
   }
 }
 
-async function rollUpUsage(database: SqlDatabase, nowMs: number): Promise<void> {
-  const { dialect } = database;
-  // Repeatable, because rows that come between the sum and the deletion would be lost.
-  for (const rollUp of rollUps)
-    await inSlices(database, () => rollUpOldest(dialect, rollUp, nowMs), { isRepeatable: true });
+async function thinUsage(database: SqlDatabase, nowMs: number): Promise<void> {
+  for (const thinning of thinnings) {
+    await database.write(() => moveKeptFrom(thinning, nowMs));
+    for (const table of usageTables) await inSlices(database, () => deleteThinned(table, thinning.stepMs));
+  }
   await database.write(() => forgetBatches(nowMs));
   await database.write(() => idempotency.forgetAnswers(nowMs));
   await database.write(() => forgetGates(nowMs));
@@ -110,15 +112,13 @@ async function forget(
   database: SqlDatabase,
   before: { readonly usageMs: number; readonly auditMs: number },
 ): Promise<void> {
-  await inSlices(database, () => forgetOldestUsage(before.usageMs));
+  for (const stepMs of STEPS)
+    for (const table of usageTables)
+      await inSlices(database, () => forgetOldUsage(table, stepMs, before.usageMs));
   await inSlices(database, () => forgetOldestAudit(before.auditMs));
 }
 
 /** A transaction a slice, until none is left to do: others get their turn in between. */
-async function inSlices(
-  database: SqlDatabase,
-  slice: () => Work<boolean>,
-  options?: WriteOptions,
-): Promise<void> {
-  while (await database.write(slice, options)) await yieldToOthers();
+async function inSlices(database: SqlDatabase, slice: () => Work<boolean>): Promise<void> {
+  while (await database.write(slice)) await yieldToOthers();
 }

@@ -1,23 +1,18 @@
 /**
- * Counting what keys use: batches of deltas in, each once; sums out. Rows are kept per step and key;
- * routes are the gate's own metric and are added up here.
+ * Counting what keys use: batches of deltas in, each once. A use is added to the row of its minute, of its
+ * hour and of its day in one transaction, so that no sum ever has to be made of many minutes. Rows are
+ * kept per step and key; routes are the gate's own metric and are added up here.
  */
 import type { UsageBatch, UsageItem } from "../../keys/wire.ts";
 import { batchIsNew } from "./usage-batches.ts";
+import { DAY_MS, MINUTE_MS, startOf } from "./usage-steps.ts";
 import { COUNT_MAX, type Dialect, itemsOf, select, type Work } from "./work.ts";
-
-export const MINUTE_MS = 60_000;
-export const HOUR_MS = 3_600_000;
-export const DAY_MS = 86_400_000;
-
-/** Names the first column of the primary key, so that a range of time is found by it. */
-export const ANY_STEP = `step_ms IN (${MINUTE_MS}, ${HOUR_MS}, ${DAY_MS})`;
 
 /** Numbers of batches are remembered for as long as a batch may come late. */
 export const LATE_MS_MAX = 31 * DAY_MS;
 
-const COUNTERS = ["requests", "denied", "errors", "bytes_in", "bytes_out"] as const;
-export type CounterName = (typeof COUNTERS)[number];
+export const USAGE_COUNTERS = ["requests", "denied", "errors", "bytes_in", "bytes_out"] as const;
+export type CounterName = (typeof USAGE_COUNTERS)[number];
 
 /** Of one key in one batch. */
 interface KeyUsage extends Record<CounterName, number> {
@@ -31,11 +26,12 @@ export function* addUsage(dialect: Dialect, batch: UsageBatch, nowMs: number): W
   // In one order everywhere, so that two batches never wait for each other's rows in a circle.
   const perKey = [...usagePerKey(batch.items, nowMs)].toSorted(([a], [b]) => (a < b ? -1 : 1));
   if (perKey.length === 0) return true;
-  const minute = { step_ms: MINUTE_MS, at_ms: minuteOf(batch, nowMs) };
-  yield* addCounters(
+  const atMs = minuteOf(batch, nowMs);
+  yield* addRows(
     dialect,
+    countersTable,
+    atMs,
     perKey.map(([key_id, { requests, denied, errors, bytes_in, bytes_out }]) => ({
-      ...minute,
       key_id,
       requests,
       denied,
@@ -45,11 +41,9 @@ export function* addUsage(dialect: Dialect, batch: UsageBatch, nowMs: number): W
     })),
   );
   const denials = perKey.flatMap(([key_id, { reasons }]) =>
-    [...reasons]
-      .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([reason, denied]) => ({ ...minute, key_id, reason, denied })),
+    [...reasons].map(([reason, denied]) => ({ key_id, reason, denied })),
   );
-  if (denials.length > 0) yield* addDenials(dialect, denials);
+  if (denials.length > 0) yield* addRows(dialect, denialsTable, atMs, denials);
   const uses = perKey.flatMap(([key_id, { lastUsedMs }]) =>
     lastUsedMs === undefined ? [] : [{ key_id, at_ms: lastUsedMs }],
   );
@@ -98,58 +92,41 @@ function minuteOf({ from, to }: UsageBatch, nowMs: number): number {
   return startOf(isBelievable ? middleMs : nowMs, MINUTE_MS);
 }
 
-export function startOf(ms: number, stepMs: number): number {
-  return Math.floor(ms / stepMs) * stepMs;
-}
-
 /** SQL that adds the new row's counters to the stored ones. */
-export function addition(dialect: Dialect, table: string, counters: readonly string[]): string {
+function addition(dialect: Dialect, table: string, counters: readonly string[]): string {
   return counters
     .map((name) => `${name} = ${dialect.least(`${table}.${name} + excluded.${name}`, String(COUNT_MAX))}`)
     .join(", ");
 }
 
-export const USAGE_COUNTERS: readonly CounterName[] = COUNTERS;
-
-function* addCounters(
-  dialect: Dialect,
-  rows: readonly ({ readonly key_id: string } & Readonly<Record<CounterName, number>>)[],
-): Work<void> {
-  const columns = {
-    step_ms: "bigint",
-    at_ms: "bigint",
-    key_id: "text",
-    requests: "bigint",
-    denied: "bigint",
-    errors: "bigint",
-    bytes_in: "bigint",
-    bytes_out: "bigint",
-  } as const;
-  const names = Object.keys(columns).join(", ");
-  yield* select(
-    `INSERT INTO usage (${names}) SELECT ${names} FROM ${dialect.items("$1", columns)} WHERE true
-     ON CONFLICT (step_ms, at_ms, key_id) DO UPDATE SET ${addition(dialect, "usage", COUNTERS)}`,
-    itemsOf(rows),
-  );
+interface UsageTable {
+  readonly name: string;
+  readonly ids: readonly string[];
+  readonly counters: readonly string[];
 }
 
-function* addDenials(
+const countersTable: UsageTable = { name: "usage", ids: ["key_id"], counters: USAGE_COUNTERS };
+const denialsTable: UsageTable = { name: "usage_denied", ids: ["key_id", "reason"], counters: ["denied"] };
+
+/** Adds to the row of each step that is still kept for this moment. */
+function* addRows(
   dialect: Dialect,
-  rows: readonly { readonly key_id: string; readonly reason: string; readonly denied: number }[],
+  { name, ids, counters }: UsageTable,
+  atMs: number,
+  rows: readonly object[],
 ): Work<void> {
-  const columns = {
-    step_ms: "bigint",
-    at_ms: "bigint",
-    key_id: "text",
-    reason: "text",
-    denied: "bigint",
-  } as const;
-  const names = Object.keys(columns).join(", ");
+  const texts = ids.map((id) => [id, "text"] as const);
+  const numbers = counters.map((counter) => [counter, "bigint"] as const);
+  const columns = [...ids, ...counters].join(", ");
+  const at = "CAST($2 AS bigint)";
   yield* select(
-    `INSERT INTO usage_denied (${names}) SELECT ${names} FROM ${dialect.items("$1", columns)} WHERE true
-     ON CONFLICT (step_ms, at_ms, key_id, reason)
-       DO UPDATE SET ${addition(dialect, "usage_denied", ["denied"])}`,
+    `INSERT INTO ${name} (step_ms, at_ms, ${columns})
+     SELECT step_ms, ${at} - ${at} % step_ms, ${columns}
+     FROM ${dialect.items("$1", Object.fromEntries([...texts, ...numbers]))} CROSS JOIN usage_steps
+     WHERE kept_from_ms <= ${at} ORDER BY step_ms, ${ids.join(", ")}
+     ON CONFLICT (step_ms, at_ms, ${ids.join(", ")}) DO UPDATE SET ${addition(dialect, name, counters)}`,
     itemsOf(rows),
+    atMs,
   );
 }
 

@@ -33,7 +33,7 @@ test("it goes on by itself, survives a store that fails, and stops when told", a
   const done = Promise.withResolvers<void>();
   const upkeep = new Upkeep({
     store: {
-      rollUpUsage: () => (++rounds === 1 ? Promise.reject(new Error("away")) : Promise.resolve()),
+      thinUsage: () => (++rounds === 1 ? Promise.reject(new Error("away")) : Promise.resolve()),
       forget: () => Promise.resolve(),
       compactChanges: () => Promise.resolve(rounds === 3 ? done.resolve() : undefined),
     },

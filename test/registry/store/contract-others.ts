@@ -101,7 +101,7 @@ export function othersContract(makeBed: MakeBed): void {
       { ...starting, seen_at: new Date(NOW_MS).toISOString() },
       { ...status, seen_at: new Date(NOW_MS + 1_000).toISOString() },
     ]);
-    await store.rollUpUsage(NOW_MS + 7 * 86_400_000 + 500);
+    await store.thinUsage(NOW_MS + 7 * 86_400_000 + 500);
     expect((await store.listGates()).map(({ gate }) => gate)).toEqual(["gate-2"]);
   });
 

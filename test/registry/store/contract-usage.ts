@@ -180,7 +180,7 @@ export function usageContract(makeBed: MakeBed): void {
     await send(3, NOW_MS);
     const laterMs = NOW_MS + 8 * DAY_MS;
     await send(4, laterMs);
-    await store.rollUpUsage(laterMs);
+    await store.thinUsage(laterMs);
     for (const seq of [1, 2, 3, 4]) expect([seq, await send(seq, laterMs)]).toEqual([seq, false]);
     expect(await send(5, laterMs)).toBe(true);
   });
@@ -246,15 +246,15 @@ export function usageContract(makeBed: MakeBed): void {
     const before = await store.usage(byDay);
     expect(await store.usage(query())).toHaveLength(hours * 4);
     const rolledMs = startMs + hours * HOUR_MS;
-    await store.rollUpUsage(rolledMs);
+    await store.thinUsage(rolledMs);
     // The first six hours are older than a day.
     expect(await store.usage(query())).toHaveLength(6 + 24 * 4);
     expect(await store.usage(byDay)).toStrictEqual(before);
     // What comes late joins what is there.
     await store.addUsage(usageBatch(items, { seq: 1000, atMs: startMs }), NOW_MS);
-    await store.rollUpUsage(rolledMs + DAY_MS);
+    await store.thinUsage(rolledMs + DAY_MS);
     expect(await store.usage(query())).toHaveLength(30);
-    await store.rollUpUsage(rolledMs + 100 * DAY_MS);
+    await store.thinUsage(rolledMs + 100 * DAY_MS);
     const days = await store.usage(query());
     expect(days.map(({ at, requests }) => [at, requests])).toEqual([
       ["2026-06-10T00:00:00Z", 7 * (24 * 4 + 1)],
@@ -275,7 +275,10 @@ export function usageContract(makeBed: MakeBed): void {
     }
     await store.forget({ usageMs: NOW_MS - 2 * DAY_MS, auditMs: 0 });
     const points = await store.usage(query());
-    expect(points.map(({ at }) => at.slice(0, 10))).toEqual(["2026-06-14", "2026-06-15"]);
+    // A day goes when all of it is too old.
+    expect(points.map(({ at }) => at.slice(0, 10))).toEqual(["2026-06-13", "2026-06-14", "2026-06-15"]);
+    for (const step of ["hour", "day"] as const)
+      expect(await store.usage(query({ step }))).toMatchObject(points.map(({ requests }) => ({ requests })));
     expect(points[0]).toMatchObject({ denied: 1, denied_by_reason: { key_expired: 1 } });
   });
 
@@ -290,7 +293,7 @@ export function usageContract(makeBed: MakeBed): void {
     });
     for (const seq of [1, 2]) await store.addUsage(usageBatch([item, item], { seq }), NOW_MS);
     await store.addUsage(usageBatch([], { seq: 3 }), NOW_MS);
-    await store.rollUpUsage(NOW_MS + 2 * DAY_MS);
+    await store.thinUsage(NOW_MS + 2 * DAY_MS);
     const [sum] = await store.usage(query());
     expect(sum).toMatchObject({ requests: most, denied: most, bytes_in: most });
     expect(Object.values(sum?.denied_by_reason ?? {})).toEqual([most, most]);

@@ -8,6 +8,7 @@ import { keysContract } from "./contract-keys.ts";
 import { listContract } from "./contract-list.ts";
 import { othersContract } from "./contract-others.ts";
 import { schemaContract } from "./contract-schema.ts";
+import { usageSumsContract } from "./contract-usage-sums.ts";
 import { usageContract } from "./contract-usage.ts";
 
 export function storeContract(makeBed: MakeBed): void {
@@ -28,6 +29,7 @@ export function storeContract(makeBed: MakeBed): void {
   });
   describe("usage", () => {
     usageContract(makeBed);
+    usageSumsContract(makeBed);
   });
   describe("idempotent answers", () => {
     idempotencyContract(makeBed);

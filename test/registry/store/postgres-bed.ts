@@ -1,7 +1,8 @@
 /** A PostgreSQL database of a test's own, on a server that a file's tests share. */
+import { postgresMigrations } from "../../../src/registry/migrations/postgres.ts";
 import { openStore } from "../../../src/registry/open-store.ts";
 import type { PostgresServer } from "../../support/postgres.ts";
-import { OpenStores, type StoreBed } from "./bed.ts";
+import { OpenStores, schemaOf, type StoreBed } from "./bed.ts";
 
 export async function makePostgresBed(server: PostgresServer): Promise<StoreBed> {
   const stores = new OpenStores();
@@ -15,6 +16,10 @@ export async function makePostgresBed(server: PostgresServer): Promise<StoreBed>
       const store = await openUnmigrated();
       await store.migrate();
       return store;
+    },
+    async makeSchema(version) {
+      const schema = schemaOf(postgresMigrations, version);
+      await server.query(`CREATE SCHEMA keyward; SET search_path = keyward; ${schema}`, url);
     },
     async execute(sql) {
       await server.query(`SET search_path = keyward; ${sql}`, url);

@@ -135,7 +135,7 @@ describe.skipIf(programs === undefined)("PostgreSQL", () => {
     await store.putGateStatus({ gate: "g", version: "1", keys: 0, staleness_ms: 0 }, NOW_MS);
     await store.putOrganization("org_1", undefined, auditOf("org_1"), NOW_MS);
     await store.beginIdempotent("k", "f", NOW_MS);
-    await store.rollUpUsage(NOW_MS);
+    await store.thinUsage(NOW_MS);
     await store.writeKeys([], [auditOf("key_1")], NOW_MS);
     const refused = store.writeKeys(
       [{ ...created(recordOf("key_9")), expected: recordOf("key_9") }],
@@ -169,7 +169,7 @@ describe.skipIf(programs === undefined)("PostgreSQL", () => {
       bed.url,
     );
     expect(tables).toEqual([
-      { table_schema: "keyward", count: 15 },
+      { table_schema: "keyward", count: 16 },
       { table_schema: "public", count: 1 },
     ]);
     await server.query("DROP OWNED BY registry", bed.url);

@@ -1,8 +1,9 @@
 /** A SQLite file of a test's own. */
 import { DatabaseSync } from "node:sqlite";
+import { sqliteMigrations } from "../../../src/registry/migrations/sqlite.ts";
 import { openStore } from "../../../src/registry/open-store.ts";
 import { makeTempFolder } from "../../support/temp-folder.ts";
-import { OpenStores, type StoreBed } from "./bed.ts";
+import { OpenStores, schemaOf, type StoreBed } from "./bed.ts";
 
 export interface SqliteBed extends StoreBed {
   readonly file: string;
@@ -22,6 +23,10 @@ export async function makeSqliteBed(): Promise<SqliteBed> {
       const store = await openUnmigrated();
       await store.migrate();
       return store;
+    },
+    async makeSchema(version) {
+      using database = new DatabaseSync(file);
+      database.exec(schemaOf(sqliteMigrations, version));
     },
     async execute(sql) {
       using database = new DatabaseSync(file);
