@@ -137,7 +137,7 @@ const initial = [
 /**
  * Until here a use was in one row, that of its minute, hour or day, whichever its age had made of it. From
  * here on it is in all three, for as long as they are kept. Fills what is missing from what is there:
- * the one transaction takes about a minute for ten million rows, before the registry listens.
+ * the one transaction (8 s for 4.2 million rows in SQLite) is over before the registry listens.
  */
 const allSteps = [
   `CREATE TABLE usage_steps (
