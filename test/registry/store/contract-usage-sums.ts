@@ -8,7 +8,9 @@ import { type Owners, type Use, UsageModel } from "./usage-model.ts";
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
-const RUNS = 25;
+/** More of them by `KEYWARD_USAGE_RUNS=1000`. */
+const RUNS = Number(process.env["KEYWARD_USAGE_RUNS"] ?? 25);
+const TIMEOUT_MS = 60_000 + RUNS * 200;
 
 const OWNERS: Owners = {
   key_1: { organization: "a", project: "p1", environment: "live" },
@@ -81,52 +83,56 @@ function itemOf({ key, requests, denied }: Omit<Use, "atMs">): ReturnType<typeof
 }
 
 export function usageSumsContract(makeBed: MakeBed): void {
-  test("whatever is asked, each use counts once: in any range, by any step and group, before and after thinning", async () => {
-    await using bed = await makeBed();
-    const store = await bed.open();
-    await createKeys(
-      store,
-      ...Object.entries(OWNERS).map(([id, { organization, project, environment }]) =>
-        recordOf(id, { organization: { id: organization }, project: { id: project }, environment }),
-      ),
-    );
-    const everything = fc.tuple(
-      fc.array(event, { minLength: 1, maxLength: 25 }),
-      fc.array(query, { minLength: 8, maxLength: 8 }),
-    );
-    let boot = 0;
-    let found = 0;
-    const property = fc.asyncProperty(everything, async ([events, queries]) => {
-      await bed.execute(
-        "DELETE FROM usage; DELETE FROM usage_denied; UPDATE usage_steps SET kept_from_ms = 0",
+  test(
+    "whatever is asked, each use counts once: in any range, by any step and group, before and after thinning",
+    async () => {
+      await using bed = await makeBed();
+      const store = await bed.open();
+      await createKeys(
+        store,
+        ...Object.entries(OWNERS).map(([id, { organization, project, environment }]) =>
+          recordOf(id, { organization: { id: organization }, project: { id: project }, environment }),
+        ),
       );
-      const model = new UsageModel(OWNERS);
-      boot++;
-      for (const [index, happened] of events.entries()) {
-        if ("thinMs" in happened) {
-          await store.thinUsage(happened.thinMs);
-          model.thin(happened.thinMs);
-        } else if ("forgetMs" in happened) {
-          await store.forget({ usageMs: happened.forgetMs, auditMs: 0 });
-          model.forget(happened.forgetMs);
-        } else {
-          const { atMs, uses } = happened;
-          const sent = usageBatch(uses.map(itemOf), { boot: `boot-${boot}`, seq: index + 1, atMs });
-          expect(await store.addUsage(sent, NOW_MS)).toBe(true);
-          expect(await store.addUsage(sent, NOW_MS)).toBe(false);
-          for (const one of uses) model.add({ ...one, atMs });
+      const everything = fc.tuple(
+        fc.array(event, { minLength: 1, maxLength: 25 }),
+        fc.array(query, { minLength: 8, maxLength: 8 }),
+      );
+      let boot = 0;
+      let found = 0;
+      const property = fc.asyncProperty(everything, async ([events, queries]) => {
+        await bed.execute(
+          "DELETE FROM usage; DELETE FROM usage_denied; UPDATE usage_steps SET kept_from_ms = 0",
+        );
+        const model = new UsageModel(OWNERS);
+        boot++;
+        for (const [index, happened] of events.entries()) {
+          if ("thinMs" in happened) {
+            await store.thinUsage(happened.thinMs);
+            model.thin(happened.thinMs);
+          } else if ("forgetMs" in happened) {
+            await store.forget({ usageMs: happened.forgetMs, auditMs: 0 });
+            model.forget(happened.forgetMs);
+          } else {
+            const { atMs, uses } = happened;
+            const sent = usageBatch(uses.map(itemOf), { boot: `boot-${boot}`, seq: index + 1, atMs });
+            expect(await store.addUsage(sent, NOW_MS)).toBe(true);
+            expect(await store.addUsage(sent, NOW_MS)).toBe(false);
+            for (const one of uses) model.add({ ...one, atMs });
+          }
         }
-      }
-      for (const asked of queries) {
-        const points = await store.usage(asked);
-        found += points.length;
-        expect(points, JSON.stringify(asked)).toEqual(model.usage(asked));
-        expect(await store.usageTotal(asked), JSON.stringify(asked)).toEqual(model.total(asked));
-      }
-    });
-    await fc.assert(property, {
-      numRuns: Number(process.env["KEYWARD_USAGE_RUNS"] ?? RUNS),
-      endOnFailure: true,
-    });
-  });
+        for (const asked of queries) {
+          const points = await store.usage(asked);
+          found += points.length;
+          expect(points, JSON.stringify(asked)).toEqual(model.usage(asked));
+          expect(await store.usageTotal(asked), JSON.stringify(asked)).toEqual(model.total(asked));
+        }
+      });
+      await fc.assert(property, {
+        numRuns: RUNS,
+        endOnFailure: true,
+      });
+    },
+    TIMEOUT_MS,
+  );
 }
