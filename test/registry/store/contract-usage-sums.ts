@@ -132,6 +132,8 @@ export function usageSumsContract(makeBed: MakeBed): void {
         numRuns: RUNS,
         endOnFailure: true,
       });
+      // Not one that asks where nothing is.
+      expect(found).toBeGreaterThan(boot);
     },
     TIMEOUT_MS,
   );
