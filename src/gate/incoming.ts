@@ -3,6 +3,7 @@
  * hop between gate and upstream (RFC 9110 section 7.6.1) and less what must not get out.
  */
 import type { Dispatcher } from "undici";
+import { TextMemo } from "../base/text-memo.ts";
 import { ResponseFault } from "./http1/response-fields.ts";
 import { HEADERS_MAX } from "./http1/response-parser.ts";
 
@@ -52,16 +53,26 @@ export function readResponseHead(
   identityNames: ReadonlySet<string>,
 ): ResponseHead {
   if (raw.length > 2 * HEADERS_MAX) throw new ResponseFault("too many header fields");
+  const { head, nominated } = readFields(raw, status, identityNames);
+  // Rare: few upstreams name anything but how the connection goes on.
+  return nominated === undefined ? head : readFields(raw, status, identityNames.union(nominated)).head;
+}
+
+function readFields(
+  raw: readonly (Buffer | string)[],
+  status: number,
+  hidden: ReadonlySet<string>,
+): { head: ResponseHead; nominated: Set<string> | undefined } {
   const head = { headers: [] as string[], contentLength: -1, isEventStream: false };
   let nominated: Set<string> | undefined;
   let codings = "";
   for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = textOf(raw[i]);
-    const value = textOf(raw[i + 1]);
-    const lower = lowerOf(name);
+    const name = textOf(raw[i] as Buffer | string);
+    const value = textOf(raw[i + 1] as Buffer | string);
+    const lower = lowerCase.get(name);
     if (lower === "connection") nominated = addNominations(nominated, value);
     if (lower === "transfer-encoding") codings += `${value.toLowerCase()},`;
-    if (NEVER_RELAYED.has(lower) || identityNames.has(lower)) continue;
+    if (NEVER_RELAYED.has(lower) || hidden.has(lower)) continue;
     if (lower === "content-length") {
       // RFC 9110 section 8.6: no length on a 204 or an interim answer.
       if (status === 204 || status < 200) continue;
@@ -73,45 +84,27 @@ export function readResponseHead(
   }
   // llhttp lets others pass; without their name, which goes no further, the body would be garbage.
   if (status >= 200 && codings !== "" && codings !== "chunked,") throw new ResponseFault("transfer coding");
-  return nominated === undefined ? head : withoutNominated(head, nominated);
+  return { head, nominated };
 }
 
 const EVENT_STREAM = /^text\/event-stream\b/i;
 
-function withoutNominated(head: ResponseHead, nominated: ReadonlySet<string>): ResponseHead {
-  const headers: string[] = [];
-  for (let i = 0; i + 1 < head.headers.length; i += 2) {
-    const lower = lowerOf(head.headers[i] ?? "");
-    if (nominated.has(lower) && lower !== "content-length") continue;
-    headers.push(head.headers[i] ?? "", head.headers[i + 1] ?? "");
-  }
-  const isEventStream = head.isEventStream && !nominated.has("content-type");
-  return { headers, contentLength: head.contentLength, isEventStream };
-}
+/** Spellings of names; an upstream that invents names costs at most 64 KiB. */
+const lowerCase = new TextMemo((name) => name.toLowerCase(), { entriesMax: 512, lengthMax: 64 });
 
-/** Spellings of names; an upstream that invents names must not grow the process. */
-const SPELLINGS_MAX = 1024;
-const spellings = new Map<string, string>();
-
-function lowerOf(name: string): string {
-  const known = spellings.get(name);
-  if (known !== undefined) return known;
-  const lower = name.toLowerCase();
-  if (spellings.size < SPELLINGS_MAX) spellings.set(name, lower);
-  return lower;
-}
-
-/** Undefined as long as nothing is named but how the connection goes on. */
+/** Undefined as long as nothing is named that would go further otherwise. */
 function addNominations(into: Set<string> | undefined, value: string): Set<string> | undefined {
-  const lower = value.toLowerCase();
-  if (lower === "keep-alive" || lower === "close") return into;
-  const names = into ?? new Set();
-  for (const part of lower.split(",")) names.add(part.trim());
+  let names = into;
+  for (const part of value.split(",")) {
+    const name = lowerCase.get(part.trim());
+    // Without its length the answer would be framed in another way.
+    if (!NEVER_RELAYED.has(name) && name !== "content-length") (names ??= new Set()).add(name);
+  }
   return names;
 }
 
-function textOf(part: Buffer | string | undefined): string {
-  return typeof part === "string" ? part : (part?.toString("latin1") ?? "");
+function textOf(part: Buffer | string): string {
+  return typeof part === "string" ? part : part.toString("latin1");
 }
 
 /** A reason phrase that can be sent on; undici has read it as UTF-8, which need not be one. */

@@ -3,10 +3,13 @@ const code = {
   gate: "decide,head,header-table,target,credential,routes,lookalikes,admit,outgoing,incoming,client-address,cors,identity",
   keys: "scope-table,format,digest",
   errors: "bodies,denial",
+  base: "text-memo",
 };
 
 export default {
-  mutate: Object.entries(code).map(([room, files]) => `src/${room}/{${files}}.ts`),
+  mutate: Object.entries(code).map(
+    ([room, files]) => `src/${room}/${files.includes(",") ? `{${files}}` : files}.ts`,
+  ),
   testRunner: "vitest",
   plugins: ["@stryker-mutator/vitest-runner"],
   vitest: { configFile: "test/mutation/vitest.config.ts" },

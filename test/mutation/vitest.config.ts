@@ -10,7 +10,7 @@ export default defineConfig({
   cacheDir: ".cache/vite-mutation",
   test: {
     setupFiles: ["test/support/setup.ts"],
-    include: ["test/{unit,property}/{gate,keys,errors}/**/*.test.ts"],
+    include: ["test/{unit,property}/{base,gate,keys,errors}/**/*.test.ts"],
     testTimeout: 30_000,
     // A few runs of a property find a broken line; thousands of mutants cannot wait for more.
     env: { KEYWARD_PROPERTY_RUNS: "50" },

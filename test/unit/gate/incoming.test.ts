@@ -99,6 +99,33 @@ describe("what is meant for the hop behind the gate stays there (RFC 9110 sectio
   });
 });
 
+test("a name without a value is not relayed", () => {
+  expect(read(["X-A", "1", "X-B"]).headers).toEqual(["X-A", "1"]);
+  expect(read(["X-A"]).headers).toEqual([]);
+});
+
+test("text is relayed as bytes are", () => {
+  const headers = ["X-A", "caf\u00e9", "Connection", "x-b", "X-B", "1", "CONTENT-LENGTH", "3"];
+  expect(readResponseHead(headers, 200, IDENTITY)).toEqual(read(headers));
+  expect(read(headers)).toEqual({
+    headers: ["X-A", "caf\u00e9", "CONTENT-LENGTH", "3"],
+    contentLength: 3,
+    isEventStream: false,
+  });
+});
+
+test("identity names stay hidden when Connection names others, and what it names hides nothing later", () => {
+  expect(read(["Connection", "x-a", "X-A", "1", "X-Org-Id", "2", "X-B", "3"]).headers).toEqual(["X-B", "3"]);
+  expect(read(["X-A", "1", "X-B", "3"]).headers).toEqual(["X-A", "1", "X-B", "3"]);
+  expect([...IDENTITY]).toEqual(["x-org-id", "x-key-id"]);
+});
+
+test("names of any length mean what they mean", () => {
+  const long = `X-${"a".repeat(200)}`;
+  expect(read([long, "1"]).headers).toEqual([long, "1"]);
+  expect(read(["Connection", long.toUpperCase(), long, "1", "X-B", "2"]).headers).toEqual(["X-B", "2"]);
+});
+
 describe("the length", () => {
   test("is known when it was declared, also as zero", () => {
     expect(read(["CONTENT-length", "42"])).toMatchObject({
