@@ -16,21 +16,30 @@ export const SOCKET_VARIABLE = "KEYWARD_WORKER_SOCKET";
 /** How long a worker that was told to end waits for its successor before it closes its port. */
 const SUCCESSOR_WAIT_MS = 5000;
 
+/** What the primary says, or that it is there no more. */
+type Heard = ToWorker | { readonly kind: "orphaned" };
+
 export async function serveAsWorker(configFile: string, io: CommandIo): Promise<number> {
+  // Listened to from the start: a word that comes while the gate is being made must not be missed, or
+  // a worker whose primary died meanwhile would serve on for ever.
+  const early: Heard[] = [];
+  let hear = (heard: Heard): void => void early.push(heard);
+  process.on("message", (message: ToWorker) => hear(message));
+  process.on("disconnect", () => hear({ kind: "orphaned" }));
   const gate = await start(configFile, io);
   if (typeof gate === "number") return gate;
   const { promise: stopped, resolve: stop } = Promise.withResolvers<number>();
   const end = (): void => void leave(gate).then(stop);
-  process.on("message", (message: ToWorker) => obey(message, gate, end));
   process.on("SIGTERM", () => {
     tell({ kind: "leaving" });
     setTimeout(end, SUCCESSOR_WAIT_MS).unref();
   });
   // The terminal sends these to the whole group; the primary decides what they mean.
   process.on("SIGINT", () => {}).on("SIGHUP", () => {});
-  process.on("disconnect", end);
   tell({ kind: "listening", url: gate.proxyUrl }, gate.listeningSocket);
   void gate.ready.then(() => tell({ kind: "ready" }));
+  hear = (heard) => obey(heard, gate, end);
+  for (const heard of early) hear(heard);
   const code = await stopped;
   // The channel to the primary would keep the process alive.
   if (process.connected) process.disconnect?.();
@@ -72,7 +81,7 @@ async function leave(gate: RunningGate): Promise<number> {
   }
 }
 
-function obey(message: ToWorker, gate: RunningGate, end: () => void): void {
+function obey(message: Heard, gate: RunningGate, end: () => void): void {
   switch (message.kind) {
     case "metrics":
       tell({ kind: "metrics", ask: message.ask, families: gate.metricFamilies() });
@@ -82,6 +91,7 @@ function obey(message: ToWorker, gate: RunningGate, end: () => void): void {
       return;
     case "stop":
     case "replaced":
+    case "orphaned":
       end();
       return;
     case "socket":

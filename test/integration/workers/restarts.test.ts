@@ -1,4 +1,5 @@
 /** Workers come and go, by a signal or by force: no admitted request is lost, and no count goes back. */
+import { fork } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -11,7 +12,7 @@ import { ask } from "../../support/http-client.ts";
 import { startLightLoad } from "../../support/light-load.ts";
 import { portOf } from "../../support/listening.ts";
 import { makeTempFolder } from "../../support/temp-folder.ts";
-import { waitFor } from "../../support/wait-for.ts";
+import { waitFor, within } from "../../support/wait-for.ts";
 import { type WorkersScene, startWorkers } from "./scene.ts";
 
 /** The worker that has served for longest, once another is there to take its place. */
@@ -131,6 +132,26 @@ test("workers that cannot open their port end the gate, and say why", async () =
   expect(code).toBe(1);
   expect(stderr).toContain("EADDRINUSE");
   expect(stderr).toContain("keyward: cannot start: a worker ended before it was ready");
+});
+
+test("a worker whose primary is gone before it listens ends, and frees the port", async () => {
+  await using folder = await makeTempFolder();
+  const { configFile } = await writeGateFiles(folder, {
+    upstreamUrl: "http://127.0.0.1:1",
+    keys: [makeKey()],
+    config: { workers: 2 },
+  });
+  // As node:cluster starts one.
+  const env = { ...process.env, NODE_UNIQUE_ID: "1", KEYWARD_WORKER_PORT: "0", KEYWARD_WORKER_SLOT: "1" };
+  const worker = fork(launcher, ["serve", "--config", configFile], { env, stdio: "ignore" });
+  const ended = once(worker, "exit");
+  try {
+    worker.disconnect();
+    await within("the end of the worker", ended, 30_000);
+    expect(worker.signalCode).toBeNull();
+  } finally {
+    worker.kill("SIGKILL");
+  }
 });
 
 test("a worker that finds a faulty config ends, and is tried again", { timeout: 90_000 }, async () => {
