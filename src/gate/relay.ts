@@ -100,7 +100,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
       headers: this.#headers,
       body: this.#body,
     };
-    upstream.dispatch(options, this);
+    upstream.dispatch(options, this, this.#attempts > 1);
   }
 
   onRequestStart(controller: Controller): void {

@@ -104,10 +104,14 @@ export class Upstream {
     return this.#pool;
   }
 
-  /** Call only for a visitor that entered. */
-  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+  /**
+   * Call only for a visitor that entered.
+   * @param isRetry its connection broke: where one idle connection was stale, others are. undici's
+   *   pool, for TLS, cannot be told so.
+   */
+  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler, isRetry = false): void {
     if (this.#lean !== undefined && options.upgrade === undefined) {
-      this.#lean.dispatch(options, handler);
+      this.#lean.dispatch(options, handler, isRetry);
       return;
     }
     // Without this the client's Host would choose the certificate name that is checked.

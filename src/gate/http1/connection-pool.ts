@@ -67,7 +67,12 @@ export class ConnectionPool implements ConnectionOwner {
     return this.#resting.length + this.#rested.length;
   }
 
-  send(request: OutgoingRequest, asker: Asker): Leg {
+  /** @param isFresh on a new connection: the one before broke, and the idle ones may be as old */
+  send(request: OutgoingRequest, asker: Asker, isFresh = false): Leg {
+    if (isFresh) {
+      this.#closeOne();
+      return this.#connect(request, asker);
+    }
     const connection = this.#takeIdle();
     if (connection !== undefined) {
       connection.send(request, asker);
@@ -94,6 +99,14 @@ export class ConnectionPool implements ConnectionOwner {
         leg?.abort();
       },
     };
+  }
+
+  /** Makes room for another: the one that has been idle for longest, or else one that rests. */
+  #closeOne(): void {
+    const rests = (): Connection | undefined =>
+      [...this.#rested, ...this.#resting].find(({ isUsable }) => isUsable);
+    // Those that rest keep their place until the turn: another turn would be set for the next one.
+    (this.#idle.shift() ?? rests())?.socket.destroy();
   }
 
   #takeIdle(): Connection | undefined {

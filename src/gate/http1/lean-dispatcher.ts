@@ -19,8 +19,9 @@ export class LeanDispatcher {
     return { ...this.#pool.stats, queued: 0 };
   }
 
-  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
-    new LeanRequest(handler).start(this.#pool, options);
+  /** @param isFresh on a new connection, whatever is idle */
+  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler, isFresh = false): void {
+    new LeanRequest(handler).start(this.#pool, options, isFresh);
   }
 
   close(): Promise<void> {
@@ -55,7 +56,7 @@ class LeanRequest implements Asker, Controller {
     return this as unknown as Dispatcher.DispatchController;
   }
 
-  start(pool: ConnectionPool, options: Dispatcher.DispatchOptions): void {
+  start(pool: ConnectionPool, options: Dispatcher.DispatchOptions, isFresh: boolean): void {
     this.#handler.onRequestStart?.(this.#controller, {});
     const headers = options.headers as readonly string[];
     const body = options.body as Readable | null;
@@ -68,6 +69,7 @@ class LeanRequest implements Asker, Controller {
         bodyLength: body === null ? -1 : declaredLength(headers),
       },
       this,
+      isFresh,
     );
   }
 

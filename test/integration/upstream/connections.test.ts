@@ -3,8 +3,9 @@ import { describe, expect, test } from "vitest";
 import { startEchoUpstream } from "../../support/echo-upstream.ts";
 import { makeKey } from "../../support/fixtures.ts";
 import { ask } from "../../support/http-client.ts";
-import { answerOf, startRawUpstream } from "../../support/raw-upstream.ts";
+import { type RawConnection, answerOf, startRawUpstream } from "../../support/raw-upstream.ts";
 import { type TestGate, startTestGate } from "../../support/test-gate.ts";
+import { waitFor } from "../../support/wait-for.ts";
 
 const key = makeKey();
 
@@ -80,5 +81,36 @@ describe.each(["auto", "undici"])("with the client %s", (client) => {
     const posted = await ask(`${gate.url}/v1/memories`, { method: "POST", body: "tea", key: key.secret });
     expect(posted.status).toBe(502);
     expect(upstream.messages.length).toBe(3);
+  });
+});
+
+test("a GET is tried again on a new connection: where one idle connection was stale, others are", async () => {
+  const used = new Set<RawConnection>();
+  await using upstream = await startRawUpstream({
+    onMessage(_message, connection) {
+      if (used.has(connection)) {
+        // As if it had been closed a moment before the request came.
+        connection.reset();
+        return;
+      }
+      used.add(connection);
+      // Two at once, so that there are two connections.
+      if (used.size === 2) for (const each of used) each.send(answerOf(200, "tea"));
+      if (used.size > 2) connection.send(answerOf(200, "fresh"));
+    },
+  });
+  await using gate = await startTestGate({
+    upstreamUrl: upstream.url,
+    keys: [key],
+    config: { upstreams: { default: { url: upstream.url, connections: 2 } } },
+  });
+  const get = async (): Promise<string> => (await ask(`${gate.url}/v1/memories`, { key: key.secret })).text;
+  expect(await Promise.all([get(), get()])).toEqual(["tea", "tea"]);
+  expect(await get()).toBe("fresh");
+  expect(upstream.messages.length).toBe(4);
+  // The other idle one made room: never more than may be open.
+  expect(upstream.connections.length).toBe(3);
+  await waitFor("the stale ones to be closed", () => {
+    return upstream.connections.filter(({ hasEnded }) => !hasEnded).length === 1;
   });
 });
