@@ -32,10 +32,7 @@ function hasExtraSpaces(req: IncomingMessage): boolean {
   if (bytes === undefined) return false;
   const words = [req.method ?? "", req.url ?? "", `HTTP/${req.httpVersion}`];
   // Nearly every request ends here.
-  if (
-    isFirstOfRead(req.socket) &&
-    beginsWithSingleSpaces(bytes, words[0]?.length ?? 0, words[1]?.length ?? 0)
-  ) {
+  if (isStartOfRead(req) && beginsWithSingleSpaces(bytes, words[0]?.length ?? 0, words[1]?.length ?? 0)) {
     return false;
   }
   if (!bytes.includes(`${words[0]}  `) && !bytes.includes(`${words[1]}  HTTP/`, 0, "latin1")) return false;
@@ -57,13 +54,30 @@ function beginsWithSingleSpaces(bytes: Buffer, methodLength: number, targetLengt
   );
 }
 
-const SEEN = Symbol("bytes read when the last request was handed over");
+/** What a connection's last request left behind, for the next one to know where it begins. */
+interface Trace {
+  bytesRead: number;
+  hadBody: boolean;
+}
 
-/** No other request was handed over from the bytes of this read: the read begins with its line. */
-function isFirstOfRead(socket: Socket): boolean {
-  const carrier = socket as Socket & { [SEEN]?: number };
-  const { bytesRead } = socket;
-  if (carrier[SEEN] === bytesRead) return false;
-  carrier[SEEN] = bytesRead;
-  return true;
+const LAST = Symbol("the last request that was handed over");
+
+/**
+ * Does the read begin with this request's line? Not behind another request of the same read, and
+ * perhaps not behind a request with a body: the read may begin with the rest of that.
+ */
+function isStartOfRead({ socket, rawHeaders }: IncomingMessage): boolean {
+  const carrier = socket as Socket & { [LAST]?: Trace };
+  const last = (carrier[LAST] ??= { bytesRead: 0, hadBody: false });
+  const isStart = last.bytesRead !== socket.bytesRead && !last.hadBody;
+  last.bytesRead = socket.bytesRead;
+  last.hadBody = false;
+  for (let i = 0; i < rawHeaders.length; i += 2) last.hadBody ||= isFraming(rawHeaders[i] ?? "");
+  return isStart;
+}
+
+/** RFC 9112 section 6: no body without one of these. Asked about every field, so by length first. */
+function isFraming(name: string): boolean {
+  const lower = name.length === 14 || name.length === 17 ? name.toLowerCase() : "";
+  return lower === "content-length" || lower === "transfer-encoding";
 }
