@@ -45,6 +45,18 @@ describe.skipIf(browserPath === undefined)("the console", () => {
     await scene?.[Symbol.asyncDispose]();
   });
 
+  test("draws what came before the browser had time for the frame after the first", async () => {
+    const { page } = await browser.visit();
+    // As on a machine that is so busy that the session is answered first.
+    await page.addInitScript(`{
+      const later = globalThis.setTimeout;
+      globalThis.requestAnimationFrame = () => 0;
+      globalThis.setTimeout = (run, ms = 0, ...rest) => later(run, ms < 200 ? 60_000 : ms, ...rest);
+    }`);
+    await page.goto(console);
+    expect(await page.getByLabel("Admin token").isEditable()).toBe(true);
+  });
+
   test("says that a token is not valid, and that a gate's token is none for people", async () => {
     const { page, complaints } = await browser.visit();
     await page.goto(`${console}#/usage`);

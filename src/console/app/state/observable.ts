@@ -1,5 +1,5 @@
 /** A value that components follow. For the few values that the whole page shares. */
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 
 export class Observable<T> {
   #value: T;
@@ -29,12 +29,13 @@ export class Observable<T> {
 /** The value now; the component is drawn again when it changes. */
 export function useObservable<T>(observable: Observable<T>): T {
   const [, redraw] = useState({});
-  useEffect(() => {
-    const seen = observable.value;
+  const drawn = observable.value;
+  // With the drawing, not after the next frame: on a busy machine an answer comes before that.
+  useLayoutEffect(() => {
     const stop = observable.subscribe(() => redraw({}));
-    // It may have changed between drawing and subscribing.
-    if (!Object.is(seen, observable.value)) redraw({});
+    // Others may have changed it while they were drawn.
+    if (!Object.is(drawn, observable.value)) redraw({});
     return stop;
   }, [observable]);
-  return observable.value;
+  return drawn;
 }
