@@ -26,6 +26,7 @@ export async function serveAsWorker(configFile: string, io: CommandIo): Promise<
   let hear = (heard: Heard): void => void early.push(heard);
   process.on("message", (message: ToWorker) => hear(message));
   process.on("disconnect", () => hear({ kind: "orphaned" }));
+  watchForOrphan(() => hear({ kind: "orphaned" }));
   const gate = await start(configFile, io);
   if (typeof gate === "number") return gate;
   const { promise: stopped, resolve: stop } = Promise.withResolvers<number>();
@@ -44,6 +45,18 @@ export async function serveAsWorker(configFile: string, io: CommandIo): Promise<
   // The channel to the primary would keep the process alive.
   if (process.connected) process.disconnect?.();
   return code;
+}
+
+/**
+ * Where the primary dies in the middle of a message, Node waits for the rest of it and never says
+ * `disconnect`.
+ */
+function watchForOrphan(onOrphaned: () => void): void {
+  const watch = setInterval(() => {
+    if (process.connected) return;
+    clearInterval(watch);
+    onOrphaned();
+  }, 1000).unref();
 }
 
 /** A number is an exit code: the primary waits until a worker listens or ends. */

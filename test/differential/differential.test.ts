@@ -9,7 +9,7 @@ import { Denial } from "../../src/errors/denial.ts";
 import { readTarget } from "../../src/gate/target.ts";
 import { makeKey, writeGateFiles } from "../support/fixtures.ts";
 import { startGateProcess } from "../support/gate-process.ts";
-import { freePort } from "../support/listening.ts";
+import { lastingPort } from "../support/listening.ts";
 import { connectRaw } from "../support/raw-client.ts";
 import { makeTempFolder } from "../support/temp-folder.ts";
 import { requireTool } from "../support/tools.ts";
@@ -69,7 +69,7 @@ describe.each(servers)("$name", (server) => {
 
   test.skipIf(program === undefined)(`reads ${COUNT} requests as the gate meant them`, async () => {
     await using folder = await makeTempFolder();
-    const port = await freePort();
+    const port = await lastingPort();
     await using _server = await startServer(server, program ?? "", folder.path, port);
     const { configFile } = await writeGateFiles(folder, {
       upstreamUrl: "",

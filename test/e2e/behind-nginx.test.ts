@@ -7,7 +7,7 @@ import { type Echo, startEchoUpstream } from "../support/echo-upstream.ts";
 import { makeKey, writeGateFiles } from "../support/fixtures.ts";
 import { startGateProcess } from "../support/gate-process.ts";
 import { ask, open } from "../support/http-client.ts";
-import { freePort } from "../support/listening.ts";
+import { lastingPort } from "../support/listening.ts";
 import { projectRoot } from "../support/source-files.ts";
 import { makeTempFolder, type TempFolder } from "../support/temp-folder.ts";
 import { requireTool } from "../support/tools.ts";
@@ -46,7 +46,7 @@ describe.skipIf(nginx === undefined)("behind nginx as the README has it", () => 
       },
     });
     await using gate = await startGateProcess(configFile);
-    const port = await freePort();
+    const port = await lastingPort();
     const config = await writeNginxConfig(folder, port, gate.url);
     await using server = await startChild(nginx ?? "", ["-p", folder.path, "-c", config]);
     const url = `http://127.0.0.1:${port}`;

@@ -5,7 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, symlinkSync, truncateSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
-import { type Server, connect, createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { stringify } from "yaml";
 import { describe, expect, test } from "vitest";
 import { loadGateConfig } from "../../src/config/load.ts";
@@ -13,21 +13,14 @@ import { loadKeyFile } from "../../src/keys/file-source.ts";
 import { type GateFiles, makeKey, writeGateFiles } from "../support/fixtures.ts";
 import { startChild } from "../support/child.ts";
 import { launcher } from "../support/gate-process.ts";
-import { portOf } from "../support/listening.ts";
+import { lastingPort } from "../support/listening.ts";
 import { type TempFolder, makeTempFolder } from "../support/temp-folder.ts";
 
 const EXIT_CONFIG = 78;
 
-/** Two ports that are free now. */
+/** Two ports that are free now, and that nobody who asks for any port is given. */
 async function freePorts(): Promise<readonly [number, number]> {
-  const probe = async (): Promise<Server> =>
-    await new Promise((resolve) => {
-      const server = createServer().listen(0, "127.0.0.1", () => resolve(server));
-    });
-  const [first, second] = [await probe(), await probe()];
-  const ports = [portOf(first), portOf(second)] as const;
-  await Promise.all([first, second].map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  return [await lastingPort(), await lastingPort()];
 }
 
 function answers(port: number): Promise<boolean> {

@@ -7,7 +7,7 @@ const OTHERS: ReadonlyMap<string, string> = new Map([
   ["test/run.ts", "starts vitest for whoever typed npm test"],
   ["test/support/child.ts", "is the one way"],
   ["test/cluster/flood.ts", "forks a flood that speaks by messages and writes nothing"],
-  ["test/integration/workers/restarts.test.ts", "forks a worker to cut its channel; it writes nowhere"],
+  ["test/integration/workers/restarts.test.ts", "holds the channel of a worker to cut it; it writes nowhere"],
   ["test/fuzz/wire/target.ts", "searches its gate's output as it comes, and keeps nothing of it"],
 ]);
 

@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { type Child, startChild } from "./child.ts";
-import { freePort } from "./listening.ts";
+import { lastingPort } from "./listening.ts";
 import { waitFor } from "./wait-for.ts";
 
 const program = fileURLToPath(import.meta.resolve("@modelcontextprotocol/server-everything/dist/index.js"));
@@ -20,7 +20,7 @@ export interface McpServer extends AsyncDisposable {
 export async function startMcpServer(): Promise<McpServer> {
   for (let attempt = 1; ; attempt++) {
     // It says which port it was given, not which one it got: port 0 would be of no use.
-    const port = await freePort();
+    const port = await lastingPort();
     const child = await startChild(process.execPath, [program, "streamableHttp"], {
       env: { PORT: String(port) },
     });

@@ -6,7 +6,7 @@ import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startAlteringProxy } from "../../support/altering-proxy.ts";
 import { type KeysCall, type Ran, runKeys } from "../../support/keys-command.ts";
-import { freePort, portOf } from "../../support/listening.ts";
+import { lastingPort, portOf } from "../../support/listening.ts";
 import { type RegistryScene, startRegistry } from "../../support/registry-scene.ts";
 import { makeTempFolder } from "../../support/temp-folder.ts";
 import { CertificateAuthority } from "../../support/tls.ts";
@@ -58,7 +58,7 @@ async function serve(answer: RequestListener): Promise<Listening> {
 }
 
 test("a registry that cannot be reached is named with the reason", async () => {
-  const url = `http://127.0.0.1:${await freePort()}`;
+  const url = `http://127.0.0.1:${await lastingPort()}`;
   const said = await oneLine(await keys("list", url), 1);
   expect(said).toBe(`keyward keys list: cannot reach the registry at ${url} (ECONNREFUSED)`);
 });

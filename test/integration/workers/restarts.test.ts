@@ -1,9 +1,9 @@
 /** Workers come and go, by a signal or by force: no admitted request is lost, and no count goes back. */
-import { fork } from "node:child_process";
+import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { expect, test } from "vitest";
 import { runChild } from "../../support/child.ts";
 import { makeKey, writeGateFiles } from "../../support/fixtures.ts";
@@ -134,19 +134,33 @@ test("workers that cannot open their port end the gate, and say why", async () =
   expect(stderr).toContain("keyward: cannot start: a worker ended before it was ready");
 });
 
-test("a worker whose primary is gone before it listens ends, and frees the port", async () => {
+test.each([
+  ["", "before it listens"],
+  ['{"kind":', "in the middle of a message"],
+])("a worker that has heard %j when its primary dies, %s, ends and frees the port", async (heard) => {
   await using folder = await makeTempFolder();
   const { configFile } = await writeGateFiles(folder, {
     upstreamUrl: "http://127.0.0.1:1",
     keys: [makeKey()],
     config: { workers: 2 },
   });
-  // As node:cluster starts one.
-  const env = { ...process.env, NODE_UNIQUE_ID: "1", KEYWARD_WORKER_PORT: "0", KEYWARD_WORKER_SLOT: "1" };
-  const worker = fork(launcher, ["serve", "--config", configFile], { env, stdio: "ignore" });
+  // As node:cluster starts one, with the channel in the test's hands.
+  const cluster = { NODE_UNIQUE_ID: "1", NODE_CHANNEL_FD: "3", NODE_CHANNEL_SERIALIZATION_MODE: "json" };
+  const place = { KEYWARD_WORKER_PORT: "0", KEYWARD_WORKER_SLOT: "1" };
+  const worker = spawn(process.execPath, [launcher, "serve", "--config", configFile], {
+    env: { ...process.env, ...cluster, ...place },
+    stdio: ["ignore", "ignore", "ignore", "pipe"],
+  });
   const ended = once(worker, "exit");
   try {
-    worker.disconnect();
+    const channel = worker.stdio[3] as Socket;
+    channel.on("error", () => undefined);
+    if (heard !== "") {
+      // What it says first is that it listens.
+      await within("the worker to listen", once(channel, "data"), 30_000);
+      channel.write(heard);
+    }
+    channel.destroy();
     await within("the end of the worker", ended, 30_000);
     expect(worker.signalCode).toBeNull();
   } finally {

@@ -5,7 +5,7 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { checkRegistry } from "../../../src/registry/conformance/run.ts";
 import { startChild } from "../../support/child.ts";
 import { ask } from "../../support/http-client.ts";
-import { freePort } from "../../support/listening.ts";
+import { lastingPort } from "../../support/listening.ts";
 import { startRegistry } from "../../support/registry-scene.ts";
 import { makeTempFolder } from "../../support/temp-folder.ts";
 import { requireTool } from "../../support/tools.ts";
@@ -20,7 +20,7 @@ test.skipIf(nginx === undefined)("a snapshot as a file on nginx keeps what is re
   await using folder = await makeTempFolder();
   await mkdir(folder.file("www"));
   await writeFile(folder.file("www/keys"), text);
-  const port = await freePort();
+  const port = await lastingPort();
   await writeFile(folder.file("nginx.conf"), nginxConfig(folder.path, port, process.getuid?.() === 0));
   await using _server = await startChild(nginx ?? "", ["-p", folder.path, "-c", folder.file("nginx.conf")]);
   const url = `http://127.0.0.1:${port}`;
