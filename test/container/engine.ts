@@ -141,7 +141,11 @@ export async function startEngine(): Promise<Engine> {
           return { code, output: stdout + stderr };
         },
         stop: (deadlineMs) => child.stop("SIGTERM", deadlineMs),
-        [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
+        async [Symbol.asyncDispose]() {
+          // Killed, podman would leave the container behind.
+          await child.stop("SIGTERM", 30_000).catch(() => undefined);
+          await run("podman", ...podman.slice(1), "rm", "--force", "--ignore", name);
+        },
       };
     },
     async [Symbol.asyncDispose]() {
