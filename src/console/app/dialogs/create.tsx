@@ -2,17 +2,17 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { createKey, type KeyDraft, listOrganizations, listProjects } from "../api/calls.ts";
-import { type Failure, faultOf, messageOf } from "../api/failure.ts";
+import { type Failure, faultOf } from "../api/failure.ts";
 import { newIdempotencyKey } from "../api/http.ts";
 import type { Session } from "../api/shapes.ts";
 import { ChoiceRow } from "../parts/choice-row.tsx";
 import { Dialog } from "../parts/dialog.tsx";
 import { TextField } from "../parts/field.tsx";
-import { Notice } from "../parts/notice.tsx";
 import { dateOf, DAY_MS, endOfDay } from "../parts/wording.ts";
 import { useLoaded } from "../state/loaded.ts";
 import { begin, endWork } from "../state/work.ts";
 import { useAttempt } from "./attempt.ts";
+import { AttemptForm } from "./attempt-form.tsx";
 import { ScopeField } from "./scope-field.tsx";
 
 const LIFETIMES = [
@@ -58,28 +58,16 @@ export function CreateDialog({ session }: { readonly session: Session }): JSX.El
   };
   return (
     <Dialog title="Create key" onClose={close}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (!isBusy) void submit();
-        }}
+      <AttemptForm
+        isBusy={isBusy}
+        failure={failure}
+        button="Create key"
+        busy="Creating…"
+        onSubmit={submit}
+        onCancel={close}
       >
         <Fields draft={draft} set={set} failure={failure} environments={session.environments ?? []} />
-        {failure !== undefined && (
-          <Notice tone="bad" isAlert>
-            {messageOf(failure)}
-          </Notice>
-        )}
-        <div class="dialog-foot">
-          <button type="button" class="button" onClick={close}>
-            Cancel
-          </button>
-          <button type="submit" class="button primary" disabled={isBusy}>
-            {isBusy ? "Creating…" : "Create key"}
-          </button>
-        </div>
-      </form>
+      </AttemptForm>
     </Dialog>
   );
 }

@@ -2,17 +2,17 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { changeKey, type KeyChange } from "../api/calls.ts";
-import { faultOf, messageOf } from "../api/failure.ts";
+import { faultOf } from "../api/failure.ts";
 import type { Key } from "../api/shapes.ts";
 import { ChoiceRow } from "../parts/choice-row.tsx";
 import { Dialog } from "../parts/dialog.tsx";
 import { TextField } from "../parts/field.tsx";
-import { Notice } from "../parts/notice.tsx";
 import { keyText } from "../parts/owner.tsx";
 import { absoluteTime, DAY_MS, endOfDay } from "../parts/wording.ts";
 import { announce } from "../state/announcer.ts";
 import { endWork } from "../state/work.ts";
 import { useAttempt } from "./attempt.ts";
+import { AttemptForm } from "./attempt-form.tsx";
 import { ScopeField } from "./scope-field.tsx";
 
 interface Draft {
@@ -45,12 +45,13 @@ export function EditDialog({ subject }: { readonly subject: Key }): JSX.Element 
   };
   return (
     <Dialog title={`Edit ${keyText(subject)}`} onClose={close}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (!isBusy) void save();
-        }}
+      <AttemptForm
+        isBusy={isBusy}
+        failure={failure}
+        button="Save"
+        busy="Saving…"
+        onSubmit={save}
+        onCancel={close}
       >
         <TextField
           label="Name"
@@ -70,20 +71,7 @@ export function EditDialog({ subject }: { readonly subject: Key }): JSX.Element 
           <End subject={subject} draft={draft} set={set} fault={faultOf(failure, "/expires_at")} />
         )}
         <p class="hint">Gates apply the change within about a second. The secret stays the same.</p>
-        {failure !== undefined && (
-          <Notice tone="bad" isAlert>
-            {messageOf(failure)}
-          </Notice>
-        )}
-        <div class="dialog-foot">
-          <button type="button" class="button" onClick={close}>
-            Cancel
-          </button>
-          <button type="submit" class="button primary" disabled={isBusy}>
-            {isBusy ? "Saving…" : "Save"}
-          </button>
-        </div>
-      </form>
+      </AttemptForm>
     </Dialog>
   );
 }

@@ -2,7 +2,6 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { rotateKey } from "../api/calls.ts";
-import { messageOf } from "../api/failure.ts";
 import { newIdempotencyKey } from "../api/http.ts";
 import type { Key } from "../api/shapes.ts";
 import { ChoiceRow } from "../parts/choice-row.tsx";
@@ -12,6 +11,7 @@ import { keyText } from "../parts/owner.tsx";
 import { Time } from "../parts/time.tsx";
 import { begin, endWork } from "../state/work.ts";
 import { useAttempt } from "./attempt.ts";
+import { AttemptForm } from "./attempt-form.tsx";
 
 const OVERLAPS = [
   { value: "0s", text: "Not at all" },
@@ -34,12 +34,13 @@ export function RotateDialog({ subject }: { readonly subject: Key }): JSX.Elemen
   };
   return (
     <Dialog title={`Rotate ${keyText(subject)}`} onClose={close}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (!isBusy) void rotate();
-        }}
+      <AttemptForm
+        isBusy={isBusy}
+        failure={failure}
+        button="Rotate key"
+        busy="Rotating…"
+        onSubmit={rotate}
+        onCancel={close}
       >
         <p>
           A new key is made now, with the same owner and scopes. You see its secret once. The current key was
@@ -65,20 +66,7 @@ export function RotateDialog({ subject }: { readonly subject: Key }): JSX.Elemen
             Clients that have the current key are refused within seconds. Choose this when it has leaked.
           </Notice>
         )}
-        {failure !== undefined && (
-          <Notice tone="bad" isAlert>
-            {messageOf(failure)}
-          </Notice>
-        )}
-        <div class="dialog-foot">
-          <button type="button" class="button" onClick={close}>
-            Cancel
-          </button>
-          <button type="submit" class="button primary" disabled={isBusy}>
-            {isBusy ? "Rotating…" : "Rotate key"}
-          </button>
-        </div>
-      </form>
+      </AttemptForm>
     </Dialog>
   );
 }
