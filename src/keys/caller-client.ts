@@ -3,12 +3,12 @@
  * they have used. Connections of its own, so that no client stands in the way of following the keys.
  * What the registry refuses is a value; that it could not be asked is a `RegistryFault`.
  */
-import type { Dispatcher, Pool } from "undici";
+import type { Dispatcher } from "undici";
 import { z } from "zod";
 import { discard, headerOf, readJson } from "./registry-answer.ts";
-import type { CallResult, RegistryAccess, RegistryCall, RegistryClientOptions } from "./registry-client.ts";
+import type { CallResult, RegistryCall, RegistryClientOptions } from "./registry-client.ts";
 import { faultOfError, faultOfStatus } from "./registry-fault.ts";
-import { openPool } from "./registry-pool.ts";
+import { type RegistryAccess, RegistryConnections } from "./registry-pool.ts";
 
 /** One call in the name of a key. */
 export interface CallerAsk {
@@ -64,19 +64,16 @@ const OURS = new Set(["token_invalid", "role_missing"]);
 
 export class CallerClient implements CallerDesk {
   readonly #options: RegistryClientOptions;
-  readonly #origin: string;
-  readonly #basePath: string;
-  #access: RegistryAccess;
-  #pool: Pool;
+  readonly #connections: RegistryConnections;
   readonly #counts = new Map<CallResult, number>();
 
   constructor(options: RegistryClientOptions) {
-    const url = new URL(options.url);
+    const { url, connectTimeoutMs } = options;
     this.#options = options;
-    this.#origin = url.origin;
-    this.#basePath = url.pathname.replace(/\/*$/, "/");
-    this.#access = { token: options.token, tls: options.tls };
-    this.#pool = this.#makePool();
+    this.#connections = new RegistryConnections(url, options, {
+      connections: CONNECTIONS_MAX,
+      connectTimeoutMs,
+    });
   }
 
   *counts(): Iterable<{ call: RegistryCall; result: CallResult; count: number }> {
@@ -85,12 +82,7 @@ export class CallerClient implements CallerDesk {
 
   /** Another token or other certificates; calls under way end with the old ones. */
   renew(access: RegistryAccess): void {
-    const previous = this.#access;
-    this.#access = { token: access.token, tls: access.tls };
-    if (JSON.stringify(previous.tls) === JSON.stringify(access.tls)) return;
-    const old = this.#pool;
-    this.#pool = this.#makePool();
-    void old.close();
+    this.#connections.renew(access);
   }
 
   /** @throws RegistryFault when the registry could not be asked, or did not understand */
@@ -109,19 +101,17 @@ export class CallerClient implements CallerDesk {
 
   /** Ends every call. */
   async close(): Promise<void> {
-    await this.#pool.destroy();
+    await this.#connections.close();
   }
 
   async #send(ask: CallerAsk): Promise<Dispatcher.ResponseData> {
-    const { token } = this.#access;
     const { requestTimeoutMs } = this.#options;
     const path = ["callers", ask.caller, ...ask.segments].map(encodeURIComponent).join("/");
     const headers = ["accept", "application/json", "keyward-client-address", ask.clientAddress];
-    if (token !== undefined) headers.push("authorization", `Bearer ${token}`);
     if (ask.body !== undefined) headers.push("content-type", "application/json");
     if (ask.idempotencyKey !== undefined) headers.push("idempotency-key", ask.idempotencyKey);
-    return await this.#pool.request({
-      path: `${this.#basePath}${path}${ask.query === "" ? "" : `?${ask.query}`}`,
+    return await this.#connections.request({
+      path: `${path}${ask.query === "" ? "" : `?${ask.query}`}`,
       method: ask.method,
       headers,
       body: ask.body === undefined ? null : JSON.stringify(ask.body),
@@ -153,10 +143,5 @@ export class CallerClient implements CallerDesk {
 
   #count(result: CallResult): void {
     this.#counts.set(result, (this.#counts.get(result) ?? 0) + 1);
-  }
-
-  #makePool(): Pool {
-    const { connectTimeoutMs } = this.#options;
-    return openPool(this.#origin, this.#access.tls, { connections: CONNECTIONS_MAX, connectTimeoutMs });
   }
 }

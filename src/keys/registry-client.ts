@@ -3,19 +3,13 @@
  * every answer. Redirects are never followed. It gives bodies and facts of heads; what they mean
  * is decided elsewhere. Every failure is a `RegistryFault`.
  */
-import type { Dispatcher, Pool } from "undici";
+import type { Dispatcher } from "undici";
 import type { Clock } from "../base/clock.ts";
 import { type Digest, formatDigest } from "./digest.ts";
 import { discard, gunzipped, headerOf, isType, readJson } from "./registry-answer.ts";
 import { RegistryFault, type RegistryFaultKind, faultOfError, faultOfStatus } from "./registry-fault.ts";
-import { openPool, type RegistryTls } from "./registry-pool.ts";
+import { type RegistryAccess, RegistryConnections } from "./registry-pool.ts";
 import { type Cursor, type GateStatus, type UsageBatch, formatCursor } from "./wire.ts";
-
-/** What a reload may change on a client in use. */
-export interface RegistryAccess {
-  readonly token: string | undefined;
-  readonly tls: RegistryTls | undefined;
-}
 
 export interface RegistryClientOptions extends RegistryAccess {
   /** Base URL; the calls' paths are put behind it. */
@@ -50,19 +44,16 @@ const SNAPSHOT_TOTAL_MS = 15 * 60_000;
 
 export class RegistryClient {
   readonly #options: RegistryClientOptions;
-  readonly #origin: string;
-  readonly #basePath: string;
-  #access: RegistryAccess;
-  #pool: Pool;
+  readonly #connections: RegistryConnections;
   readonly #counts = new Map<string, number>();
 
   constructor(options: RegistryClientOptions) {
-    const url = new URL(options.url);
+    const { url, connectTimeoutMs } = options;
     this.#options = options;
-    this.#origin = url.origin;
-    this.#basePath = url.pathname.replace(/\/*$/, "/");
-    this.#access = { token: options.token, tls: options.tls };
-    this.#pool = this.#makePool();
+    this.#connections = new RegistryConnections(url, options, {
+      connections: CONNECTIONS_MAX,
+      connectTimeoutMs,
+    });
   }
 
   /** Calls so far, by `call` and `result`. */
@@ -75,12 +66,7 @@ export class RegistryClient {
 
   /** Another token or other certificates; calls under way end with the old ones. */
   renew(access: RegistryAccess): void {
-    const previous = this.#access;
-    this.#access = { token: access.token, tls: access.tls };
-    if (JSON.stringify(previous.tls) === JSON.stringify(access.tls)) return;
-    const old = this.#pool;
-    this.#pool = this.#makePool();
-    void old.close();
+    this.#connections.renew(access);
   }
 
   /** All keys, or with `since` what changed; with `etag` nothing when nothing did. */
@@ -165,7 +151,7 @@ export class RegistryClient {
 
   /** Ends every call. */
   async close(): Promise<void> {
-    await this.#pool.destroy();
+    await this.#connections.close();
   }
 
   async #post(
@@ -186,15 +172,13 @@ export class RegistryClient {
   }
 
   async #send(call: RegistryCall, ask: Ask): Promise<Dispatcher.ResponseData> {
-    const { token } = this.#access;
-    const authorization = token === undefined ? [] : ["authorization", `Bearer ${token}`];
     const signals = ask.totalMs === undefined ? [] : [AbortSignal.timeout(ask.totalMs)];
     let answer: Dispatcher.ResponseData;
     try {
-      answer = await this.#pool.request({
-        path: this.#basePath + ask.path,
+      answer = await this.#connections.request({
+        path: ask.path,
         method: ask.body === undefined ? "GET" : "POST",
-        headers: [...ask.headers, ...authorization],
+        headers: ask.headers,
         body: ask.body ?? null,
         signal: AbortSignal.any([ask.signal, ...signals]),
         headersTimeout: ask.headMs ?? this.#options.requestTimeoutMs,
@@ -231,13 +215,6 @@ export class RegistryClient {
   #fail(call: RegistryCall, fault: RegistryFault): RegistryFault {
     this.#count(call, fault.kind);
     return fault;
-  }
-
-  #makePool(): Pool {
-    return openPool(this.#origin, this.#access.tls, {
-      connections: CONNECTIONS_MAX,
-      connectTimeoutMs: this.#options.connectTimeoutMs,
-    });
   }
 }
 
