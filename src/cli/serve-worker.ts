@@ -25,7 +25,6 @@ export async function serveAsWorker(configFile: string, io: CommandIo): Promise<
   const early: Heard[] = [];
   let hear = (heard: Heard): void => void early.push(heard);
   process.on("message", (message: ToWorker) => hear(message));
-  process.on("disconnect", () => hear({ kind: "orphaned" }));
   watchForOrphan(() => hear({ kind: "orphaned" }));
   const gate = await start(configFile, io);
   if (typeof gate === "number") return gate;
@@ -48,8 +47,8 @@ export async function serveAsWorker(configFile: string, io: CommandIo): Promise<
 }
 
 /**
- * Where the primary dies in the middle of a message, Node waits for the rest of it and never says
- * `disconnect`.
+ * node:cluster ends a worker at once when it hears that its primary is gone. Where that died in the
+ * middle of a message, Node waits for the rest of it and never says so.
  */
 function watchForOrphan(onOrphaned: () => void): void {
   const watch = setInterval(() => {
