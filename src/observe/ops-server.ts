@@ -6,6 +6,7 @@
 import { once } from "node:events";
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { ProbeAnswer } from "../gate/backend-probes.ts";
 import type { Logger } from "./logger.ts";
 import type { MetricsPage } from "./metrics-page.ts";
 
@@ -16,9 +17,6 @@ export interface ReadinessCheck {
   readonly detail?: string;
 }
 
-/** The status of the backend's answer; undefined when it gave none in time. */
-export type BackendHealth = number | undefined;
-
 export interface OpsServerOptions {
   readonly name: string;
   readonly version: string;
@@ -26,7 +24,7 @@ export interface OpsServerOptions {
   readonly readiness: () => readonly ReadinessCheck[];
   readonly metrics: MetricsPage;
   /** Asks a backend for its health; undefined for a name that is none. */
-  readonly probe?: (name: string) => Promise<BackendHealth> | undefined;
+  readonly probe?: (name: string) => Promise<ProbeAnswer> | undefined;
   readonly log: Pick<Logger, "error">;
 }
 

@@ -67,10 +67,10 @@ export async function startEngine(): Promise<Engine> {
   const env = {
     PATH,
     CONTAINERS_CONF: await folder.write("containers.conf", limits),
-    // As a file, since a machine where the package was only unpacked has none.
-    KEYWARD_POLICY: await folder.write("policy.json", policy),
     BUILDAH_ISOLATION: "chroot",
   };
+  // As a file, since a machine where the package was only unpacked has none.
+  const policyFile = await folder.write("policy.json", policy);
   const storage = [
     "--root",
     folder.file("storage"),
@@ -85,15 +85,7 @@ export async function startEngine(): Promise<Engine> {
     return stdout.trim();
   };
   const build = async (args: readonly string[]): Promise<void> => {
-    await run(
-      "buildah",
-      ...storage,
-      "bud",
-      "--pull=never",
-      "--signature-policy",
-      env.KEYWARD_POLICY,
-      ...args,
-    );
+    await run("buildah", ...storage, "bud", "--pull=never", "--signature-policy", policyFile, ...args);
   };
   const mounted: string[] = [];
   const from = async (image: string): Promise<string> => {
