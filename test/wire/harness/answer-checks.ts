@@ -1,5 +1,6 @@
 /** Clauses about what the client gets and what the log says. */
-import { isProbe, logLinesOf } from "./scene.ts";
+import type { LogLine } from "../../support/gate-process.ts";
+import { logLinesOf } from "./scene.ts";
 import { type Check, type ClauseKind, type Verdict, must, outcomeOf, partsOf, shown } from "./verdict.ts";
 import type { Observation } from "./observe.ts";
 
@@ -11,8 +12,11 @@ const statusOf =
     return must(partsOf(value, "|").includes(outcome), `answer ${nth + 1} was ${outcome}, not ${value}`);
   };
 
-const accessLinesOf = (seen: Observation): readonly Readonly<Record<string, unknown>>[] =>
-  logLinesOf(seen.log).filter(({ path }) => !isProbe(path));
+/** The lines of the answers that the client got: of a case before, one may still come when its client is long gone. */
+const accessLinesOf = (seen: Observation): readonly LogLine[] => {
+  const ids = new Set(seen.answers.map((answer) => answer.value("x-request-id")));
+  return logLinesOf(seen.log).filter((line) => ids.has(line["request_id"] as string));
+};
 
 export const answerClauses: readonly ClauseKind[] = [
   { shape: /^status=(.+)$/, make: (value) => statusOf(value, 0) },
@@ -85,7 +89,8 @@ export const answerClauses: readonly ClauseKind[] = [
     shape: /^one log line \(JSON-escaped\)()$/,
     make: () => (seen) => {
       const lines = accessLinesOf(seen);
-      return must(lines.length === 1 && !/^FAKE LOG/m.test(seen.log), `${lines.length} lines`);
+      const isWhole = lines.length === 1 && !/^FAKE LOG/m.test(seen.log);
+      return must(isWhole, `${lines.length} lines: ${seen.log}`);
     },
   },
   { shape: /^time<(\d+)ms$/, make: gateTimeUnder },
