@@ -4,8 +4,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Clock, systemClock } from "../base/clock.ts";
-import { compactHeap } from "../base/compact-heap.ts";
-import { weighBuffersWithHeap } from "../base/external-memory.ts";
+import { settleHeap } from "../base/heap-policy.ts";
 import type { FileStamps } from "../config/file-stamp.ts";
 import type { GateConfig } from "../config/schema.ts";
 import { watchFiles, type FileWatch } from "../config/watch.ts";
@@ -193,8 +192,7 @@ export class RunningGate {
     // Probes are answered while the first keys are fetched; clients come when that has ended.
     if (worker === undefined) this.#opsUrl = urlOf(await this.#ops.listen(ops));
     await this.#keys.start();
-    weighBuffersWithHeap();
-    compactHeap();
+    settleHeap();
     if (worker === undefined) {
       this.#proxyUrl = urlOf((await this.#gate.listen(listen)).address);
     } else {

@@ -22,6 +22,29 @@ export interface UpstreamTimeouts {
   readonly totalTimeoutMs: number;
 }
 
+/**
+ * When a byte last moved. Only whoever asks looks at the clock, for every chunk that would be too often:
+ * a silence counts from the first question in it.
+ */
+export class Movement {
+  #lastMs = 0;
+  #hasMoved = false;
+
+  begin(nowMs: number): void {
+    this.#lastMs = nowMs;
+  }
+
+  note(): void {
+    this.#hasMoved = true;
+  }
+
+  silentMs(nowMs: number): number {
+    if (this.#hasMoved) this.#lastMs = nowMs;
+    this.#hasMoved = false;
+    return nowMs - this.#lastMs;
+  }
+}
+
 /** Where a request stands. */
 export interface Standing {
   /** Since it was handed to the upstream. */

@@ -4,8 +4,8 @@
  */
 import type { Dispatcher } from "undici";
 import { TextMemo } from "../base/text-memo.ts";
+import { HEADERS_MAX } from "./http1/head-reader.ts";
 import { ResponseFault } from "./http1/response-fields.ts";
-import { HEADERS_MAX } from "./http1/response-parser.ts";
 
 const NEVER_RELAYED = new Set([
   "connection",
@@ -69,10 +69,13 @@ function readFields(
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = textOf(raw[i] as Buffer | string);
     const value = textOf(raw[i + 1] as Buffer | string);
-    const lower = lowerCase.get(name);
-    if (lower === "connection") nominated = addNominations(nominated, value);
-    if (lower === "transfer-encoding") codings += `${value.toLowerCase()},`;
-    if (NEVER_RELAYED.has(lower) || hidden.has(lower)) continue;
+    const { lower, isRelayed } = knownNames.get(name);
+    if (!isRelayed) {
+      if (lower === "connection") nominated = addNominations(nominated, value);
+      else if (lower === "transfer-encoding") codings += `${value.toLowerCase()},`;
+      continue;
+    }
+    if (hidden.has(lower)) continue;
     if (lower === "content-length") {
       // RFC 9110 section 8.6: no length on a 204 or an interim answer.
       if (status === 204 || status < 200) continue;
@@ -89,16 +92,22 @@ function readFields(
 
 const EVENT_STREAM = /^text\/event-stream\b/i;
 
-/** Spellings of names; an upstream that invents names costs at most 64 KiB. */
-const lowerCase = new TextMemo((name) => name.toLowerCase(), { entriesMax: 512, lengthMax: 64 });
+/** Spellings of names; an upstream that invents names costs some 64 KiB. */
+const knownNames = new TextMemo(
+  (name) => {
+    const lower = name.toLowerCase();
+    return { lower, isRelayed: !NEVER_RELAYED.has(lower) };
+  },
+  { entriesMax: 512, lengthMax: 64 },
+);
 
 /** Undefined as long as nothing is named that would go further otherwise. */
 function addNominations(into: Set<string> | undefined, value: string): Set<string> | undefined {
   let names = into;
   for (const part of value.split(",")) {
-    const name = lowerCase.get(part.trim());
+    const { lower, isRelayed } = knownNames.get(part.trim());
     // Without its length the answer would be framed in another way.
-    if (!NEVER_RELAYED.has(name) && name !== "content-length") (names ??= new Set()).add(name);
+    if (isRelayed && lower !== "content-length") (names ??= new Set()).add(lower);
   }
   return names;
 }

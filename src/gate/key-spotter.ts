@@ -15,6 +15,8 @@ export class KeySpotter {
   readonly #certain: RegExp | undefined;
   /** What may be a key. */
   readonly #possible: RegExp;
+  /** A shorter text holds none; most names and values of headers are shorter. */
+  readonly #lengthMin: number;
 
   constructor(format: KeyFormat) {
     const heads = format.prefixes.flatMap((prefix) =>
@@ -22,6 +24,8 @@ export class KeySpotter {
         ? [`${prefix}_`]
         : format.environments.map((environment) => `${prefix}_${environment}_`),
     );
+    const shortest = heads.length === 0 ? 0 : Math.min(...heads.map(({ length }) => length));
+    this.#lengthMin = shortest + RANDOM_LENGTH_MIN;
     // Prefixes and environments hold no character that means something in a pattern.
     const shape = heads.length === 0 ? ANY_TOKEN : `(?:${heads.join("|")})${URL_SAFE}`;
     // `mem_` alone may well begin the ids of memories.
@@ -31,11 +35,11 @@ export class KeySpotter {
 
   /** Does a key stand in the text, whosever it is? */
   isIn(text: string): boolean {
-    return this.#certain?.test(text) === true;
+    return text.length >= this.#lengthMin && this.#certain?.test(text) === true;
   }
 
   /** The text without all that may be a key: for the log of a request that showed no good one. */
   withoutKeys(text: string): string {
-    return text.replace(this.#possible, HIDDEN);
+    return text.length < this.#lengthMin ? text : text.replace(this.#possible, HIDDEN);
   }
 }

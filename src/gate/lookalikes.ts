@@ -12,12 +12,15 @@ interface Loose<R extends Route> extends Route {
 
 export class Lookalikes<R extends Route> {
   readonly #table: RouteTable<Loose<R>>;
+  /** No rule of the table is written in a way that would not matter: for such paths both tables are one. */
+  readonly #isLoose: boolean;
 
   constructor(routes: readonly R[]) {
     // Rules that differ in nothing else are ties now: whoever wrote both knows a server that tells them apart.
     this.#table = new RouteTable(
       routes.map((route) => ({ ...route, pattern: loosen(route.pattern), original: route })),
     );
+    this.#isLoose = routes.every(({ pattern }) => loosen(pattern) === pattern);
   }
 
   /**
@@ -27,14 +30,20 @@ export class Lookalikes<R extends Route> {
    *   another rule and not one that lets everybody in
    */
   guardOf(route: R, path: string, method: number): R | undefined {
-    const found = this.#table.match(loosen(path), method);
+    const loose = loosen(path);
+    // Nearly every request ends here.
+    if (this.#isLoose && loose === path) return undefined;
+    const found = this.#table.match(loose, method);
     if (found?.isPublic !== false) return undefined;
     return found.pattern === loosen(route.pattern) ? undefined : found.original;
   }
 }
 
+const TIGHT = /[A-Z]|.\/$/;
+
 /** Escapes keep their capitals: routes know no others. */
 function loosen(path: string): string {
+  if (!TIGHT.test(path)) return path;
   const bare = path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
   return bare.replace(/%[0-9A-F]{2}|[A-Z]/g, (found) => (found.length === 1 ? found.toLowerCase() : found));
 }

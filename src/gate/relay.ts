@@ -10,7 +10,7 @@ import type { Admitted } from "./admit.ts";
 import { answerHead, relayInterim } from "./answer-head.ts";
 import { endWithChunk, isAllSent, writeChunk } from "./answer-body.ts";
 import type { Exchange } from "./exchange.ts";
-import { type Standing, heldUpMs, overdue } from "./deadlines.ts";
+import { Movement, type Standing, heldUpMs, overdue } from "./deadlines.ts";
 import { type Controller, reasonOf } from "./incoming.ts";
 import type { Call } from "./own-answers.ts";
 import { type RelayContext, outgoingHeaders } from "./relay-context.ts";
@@ -41,7 +41,8 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
   #bodyLeft = -1;
   #startedMs = 0;
   #dispatchedMs = 0;
-  #progressMs = 0;
+  readonly #movement = new Movement();
+  #isStarting = true;
   /** Handed to the pool, which has not begun with it: nothing can take it back from there. */
   #isPending = false;
   #isHeadReceived = false;
@@ -66,10 +67,12 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
     const { head, upstream, route } = this.admitted;
     this.#headers = outgoingHeaders(this.admitted, this.#req, this.#exchange, this.#context);
     if (head.hasBody) this.#body = new RequestBody(this.#req, route.bodyBytesMax, this);
-    this.#startedMs = this.#progressMs = this.#context.monotonic();
+    this.#startedMs = this.#dispatchedMs = this.#context.monotonic();
+    this.#movement.begin(this.#startedMs);
     this.#context.sweeper.add(this);
     this.#res.on("close", this.#onClientClose);
     upstream.room.queue(this);
+    this.#isStarting = false;
     // Read ahead, so that a short body does not count as one that is still coming. Whoever expects
     // 100 sends none before it gets that, and it gets that with its place.
     if (!this.#expectsContinue) this.#body?.read(0);
@@ -93,7 +96,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
     this.#attempts++;
     this.#isPending = true;
     this.#controller = undefined;
-    this.#dispatchedMs = this.#context.monotonic();
+    if (!this.#isStarting) this.#dispatchedMs = this.#context.monotonic();
     const options: Dispatcher.DispatchOptions = {
       path: target.path + target.query,
       method: this.#req.method as Dispatcher.HttpMethod,
@@ -113,7 +116,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
   }
 
   onResponseStart(controller: Controller, status: number, _headers: unknown, statusText?: string): void {
-    this.#progress();
+    this.#movement.note();
     if (status < 200) {
       if (!this.#isDone) {
         relayInterim(controller, status, ++this.#interims, this.#call, this.#context.identityNames);
@@ -122,7 +125,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
     }
     if (status > 599) throw Object.assign(new Error("status out of range"), { code: "UND_ERR_RES_STATUS" });
     this.#isHeadReceived = true;
-    this.#exchange.upstreamMs = this.#progressMs - this.#dispatchedMs;
+    this.#exchange.upstreamMs = this.#context.monotonic() - this.#dispatchedMs;
     if (this.#isDone) return;
     const isWhole = this.#isRequestWhole();
     const head = answerHead(controller, status, this.admitted, this.#call, this.#context, isWhole);
@@ -135,7 +138,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {
-    this.#progress();
+    this.#movement.note();
     if (this.#isDone) return;
     this.#exchange.bytesOut += chunk.length;
     this.#bodyLeft -= chunk.length;
@@ -154,7 +157,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
 
   #onDrain = (): void => {
     this.#isPaused = false;
-    this.#progress();
+    this.#movement.note();
     this.#controller?.resume();
   };
 
@@ -195,7 +198,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
 
   received(bytes: number): void {
     this.#exchange.bytesIn += bytes;
-    this.#progress();
+    this.#movement.note();
   }
 
   completed(): void {
@@ -237,7 +240,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
   #standing(nowMs: number): Standing {
     return {
       totalMs: nowMs - this.#startedMs,
-      silentMs: nowMs - this.#progressMs,
+      silentMs: this.#movement.silentMs(nowMs),
       isClientBlocked: this.#isPaused,
       isAwaitingBody: this.#body?.isAwaited === true,
       awaitedMs: this.#body?.awaitedMs(nowMs) ?? 0,
@@ -291,9 +294,5 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
 
   #isRequestWhole(): boolean {
     return this.#body === null || this.#body.isComplete || this.#req.complete;
-  }
-
-  #progress(): void {
-    this.#progressMs = this.#context.monotonic();
   }
 }

@@ -165,7 +165,6 @@ export class ConnectionPool implements ConnectionOwner {
       connection.socket.destroy();
       return;
     }
-    connection.idleSinceMs = this.#options.monotonic();
     this.#resting.push(connection);
     // With others the next turn is set already.
     if (this.#restingCount === 1) setImmediate(this.#turn);
@@ -176,9 +175,17 @@ export class ConnectionPool implements ConnectionOwner {
     this.#rested = this.#resting;
     this.#resting = [];
     if (this.#restingCount > 0) setImmediate(this.#turn);
-    for (const connection of rested) if (connection.isUsable) this.#idle.push(connection);
+    if (rested.length > 0) this.#rest(rested, this.#options.monotonic());
     for (const proceed of this.#patient.splice(0)) proceed();
   };
+
+  #rest(rested: readonly Connection[], nowMs: number): void {
+    for (const connection of rested) {
+      if (!connection.isUsable) continue;
+      connection.idleSinceMs = nowMs;
+      this.#idle.push(connection);
+    }
+  }
 
   lost(connection: Connection): void {
     this.#all.delete(connection);

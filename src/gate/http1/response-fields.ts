@@ -24,7 +24,9 @@ export class Framing {
 
 type Meaning = "none" | "closes" | "hint" | "length" | "chunked";
 
-interface Field {
+export interface Field {
+  /** As it stood in the head. */
+  readonly line: string;
   readonly name: string;
   readonly value: string;
   /** About the framing. */
@@ -47,21 +49,30 @@ const RECURRING = new Set(
   ).split(" "),
 );
 
-export function readField(line: string, headers: string[], framing: Framing): void {
-  const field = known.get(line) ?? parse(line);
-  headers.push(field.name, field.value);
-  switch (field.meaning) {
+/** @throws ResponseFault */
+export function fieldOf(line: string): Field {
+  return known.get(line) ?? parse(line);
+}
+
+/** Is it one that the next answer may bring again, and that may be kept until then? */
+export function isKept(field: Field): boolean {
+  return known.get(field.line) === field;
+}
+
+/** @throws ResponseFault when it contradicts what another field said */
+export function noteField({ meaning, amount }: Field, framing: Framing): void {
+  switch (meaning) {
     case "none":
       break;
     case "closes":
       framing.closes = true;
       break;
     case "hint":
-      framing.keepAliveSeconds = field.amount;
+      framing.keepAliveSeconds = amount;
       break;
     case "length":
       if (framing.length !== -1) throw new ResponseFault("two lengths");
-      framing.length = field.amount;
+      framing.length = amount;
       break;
     case "chunked":
       if (framing.isChunked) throw new ResponseFault("transfer coding");
@@ -78,17 +89,21 @@ function parse(line: string): Field {
   if (!VALUE.test(value)) throw new ResponseFault("header value");
   const endsBlank = isBlank(line.charCodeAt(line.length - 1));
   const lower = name.toLowerCase();
-  const field = { name, value, ...meaningOf(lower, value, endsBlank) };
-  return RECURRING.has(lower) && line.length <= KNOWN_LENGTH_MAX ? remember(line, field) : field;
+  const field = { line, name, value, ...meaningOf(lower, value, endsBlank) };
+  return RECURRING.has(lower) && line.length <= KNOWN_LENGTH_MAX ? remember(field) : field;
 }
 
-function remember(line: string, field: Field): Field {
+function remember(field: Field): Field {
   if (known.size >= KNOWN_MAX) known.clear();
-  // A copy: a piece of a string would keep all of the head that it was cut from.
-  const copied = (text: string): string => Buffer.from(text, "latin1").toString("latin1");
-  const kept = { ...field, name: copied(field.name), value: copied(field.value) };
-  known.set(copied(line), kept);
+  const { line, name, value } = field;
+  const kept = { ...field, line: copyOf(line), name: copyOf(name), value: copyOf(value) };
+  known.set(kept.line, kept);
   return kept;
+}
+
+/** A piece of a string would keep all of the head that it was cut from. */
+export function copyOf(text: string): string {
+  return Buffer.from(text, "latin1").toString("latin1");
 }
 
 const NOTHING = { meaning: "none", amount: 0 } as const;

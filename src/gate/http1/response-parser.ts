@@ -4,7 +4,8 @@
  * not its business. Whatever can be read in two ways is a fault: the connection is then given up,
  * because nobody knows where the next answer would begin.
  */
-import { Framing, NAME, ResponseFault, VALUE, readField } from "./response-fields.ts";
+import { HeadReader, type ResponseHead } from "./head-reader.ts";
+import { NAME, ResponseFault, VALUE } from "./response-fields.ts";
 
 export interface ResponseEvents {
   /** An interim answer (102 to 199 without 101). */
@@ -18,8 +19,6 @@ export interface ResponseEvents {
 }
 
 export const HEAD_BYTES_MAX = 32 * 1024;
-/** An upstream that sends more fields has gone wrong. */
-export const HEADERS_MAX = 256;
 /** Chunk extensions and trailers are read over, in bounds. */
 const LINE_BYTES_MAX = 4096;
 const TRAILER_BYTES_MAX = 16 * 1024;
@@ -37,13 +36,13 @@ type State =
   | "trailer"
   | "done";
 
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
 /** RFC 9112 section 7.1.1, without the blanks that it only tolerates from old senders. */
 const CHUNK_SIZE =
   /^([0-9A-Fa-f]{1,13})(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"[\t\x20\x21\x23-\x5b\x5d-\x7e]*"))?)*$/;
 
 export class ResponseParser {
   readonly #events: ResponseEvents;
+  readonly #heads = new HeadReader();
   #state: State = "done";
   #isHeadRequest = false;
   /** Bytes of an unfinished head or line; undefined while there are none. */
@@ -136,33 +135,26 @@ export class ResponseParser {
   }
 
   #interpretHead(text: string): void {
-    const lines = text.split("\r\n");
-    const status = STATUS_LINE.exec(lines[0] ?? "");
-    if (status === null) throw new ResponseFault("status line");
-    const code = Number(status[2]);
-    const headers: string[] = [];
-    const framing = new Framing();
-    if (lines.length > HEADERS_MAX) throw new ResponseFault("too many header lines");
-    for (let i = 1; i < lines.length; i++) readField(lines[i] ?? "", headers, framing);
-    if (code < 200) {
-      if (status[1] === "0") throw new ResponseFault("interim answer in HTTP/1.0");
-      this.#interim(code, headers, framing);
+    const head = this.#heads.read(text);
+    if (head.status < 200) {
+      this.#interim(head);
       return;
     }
-    this.#frame(code, status[1] === "1", framing);
-    this.#events.head(code, status[3] ?? "", headers);
+    this.#frame(head);
+    this.#events.head(head.status, head.reason, head.headers);
     if (this.#state === "head") this.#finish();
   }
 
   /** RFC 9110 section 15.2: any number of these, none with a body; a 100 that nobody waits for is dropped. */
-  #interim(status: number, headers: readonly string[], framing: Framing): void {
+  #interim({ status, isHttp11, headers, framing }: ResponseHead): void {
+    if (!isHttp11) throw new ResponseFault("interim answer in HTTP/1.0");
     if (status === 101) throw new ResponseFault("101 without an upgrade");
     if (framing.isChunked || framing.length > 0) throw new ResponseFault("interim answer with a body");
     if (status !== 100) this.#events.interim(status, headers);
   }
 
   /** RFC 9112 section 6.3, without its allowances. Leaves the state at `head` when there is no body. */
-  #frame(status: number, isHttp11: boolean, framing: Framing): void {
+  #frame({ status, isHttp11, framing }: ResponseHead): void {
     if (framing.isChunked && framing.length !== -1) throw new ResponseFault("both framings");
     if (framing.isChunked && !isHttp11) throw new ResponseFault("chunked in HTTP/1.0");
     this.keepsAlive = isHttp11 && !framing.closes;

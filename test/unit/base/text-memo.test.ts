@@ -3,7 +3,7 @@ import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { TextMemo } from "../../../src/base/text-memo.ts";
 
-function counting(bounds = { entriesMax: 3, lengthMax: 5 }): { memo: TextMemo; asked: string[] } {
+function counting(bounds = { entriesMax: 3, lengthMax: 5 }): { memo: TextMemo<string>; asked: string[] } {
   const asked: string[] = [];
   const memo = new TextMemo((text) => {
     asked.push(text);
