@@ -15,7 +15,8 @@ import type { GateRoute } from "./gate-route.ts";
 import type { GateState } from "./gate-state.ts";
 import { type Head, type RequestLine, readHead } from "./head.ts";
 import { methodBit } from "./routes.ts";
-import { type Target, readTarget, readableTarget } from "./target.ts";
+import type { KeySpotter } from "./key-spotter.ts";
+import { type Target, readTarget, readableQuery } from "./target.ts";
 
 /**
  * An OPTIONS request that ends here: a CORS preflight, which never carries a key (Fetch standard),
@@ -107,8 +108,16 @@ type KeyLookup = CompiledKey | "unknown" | { kind: "unavailable"; note: string; 
 
 /** Host is a part of the target (RFC 9110 section 7.1), and upstreams and logs get to see all of it. */
 function isKeyInTarget({ head, target, spotter }: Candidate, secret: string | undefined): boolean {
-  const seen = `${readableTarget(target)} ${head.host}`;
-  return spotter.isIn(seen) || (secret !== undefined && seen.includes(secret));
+  // One by one: no key reaches over the `?` that begins a query.
+  return (
+    holdsKey(target.matchPath, secret, spotter) ||
+    holdsKey(readableQuery(target), secret, spotter) ||
+    holdsKey(head.host, secret, spotter)
+  );
+}
+
+function holdsKey(text: string, secret: string | undefined, spotter: KeySpotter): boolean {
+  return text !== "" && (spotter.isIn(text) || (secret !== undefined && text.includes(secret)));
 }
 
 /** What is left to refuse, or to answer here, once the caller may do what it asks for. */

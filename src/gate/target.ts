@@ -172,9 +172,9 @@ function matchForm(path: string): string {
   return decodePrintable(path).replace(/%[0-9A-Fa-f]{2}/g, (escape) => escape.toUpperCase());
 }
 
-/** Path and query with their printable ASCII decoded: what a reader of a log could make of them. */
-export function readableTarget(target: Target): string {
-  return target.matchPath + decodePrintable(target.query);
+/** With its printable ASCII decoded, as `matchPath` is: what a reader of a log could make of it. */
+export function readableQuery({ query }: Target): string {
+  return query === "" ? "" : decodePrintable(query);
 }
 
 /**
