@@ -1,16 +1,13 @@
 /**
  * `npm run bench`: what a request costs the gate, and what it costs others. Rounds take turns over
- * all rivals of a scenario, so that a machine that drifts drifts for all of them.
- *
- *   npm run bench -- [--scenarios get,churn] [--rivals keyward,nginx] [--rounds 5] [--seconds 3] [--warm-up 6]
- *                    [--out bench/results/x.json] [--readme] [--render bench/results/x.json] [--list]
+ * all rivals of a scenario, so that a machine that drifts drifts for all of them. `--help` says more.
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, release } from "node:os";
 import { join, relative } from "node:path";
-import { parseArgs } from "node:util";
 import { defaultTool } from "./load.ts";
+import { chosen, readOptions } from "./options.ts";
 import { Lab, type Running, benchFolder, projectFolder } from "./lab.ts";
 import { print, writeReadme } from "./report.ts";
 import type { Results, Row } from "./results.ts";
@@ -204,35 +201,7 @@ async function measure(plan: Plan): Promise<Results> {
 /** Before this process is pinned to one of them. */
 const availableCores = availableParallelism();
 
-function chosen<T extends { readonly name: string }>(
-  all: readonly T[],
-  list: string | undefined,
-): readonly T[] {
-  if (list === undefined) return all;
-  return list.split(",").map((name) => {
-    const found = all.find((one) => one.name === name);
-    if (found === undefined) throw new Error(`no such name: ${name}; see --list`);
-    return found;
-  });
-}
-
-const { values } = parseArgs({
-  options: {
-    scenarios: { type: "string" },
-    rivals: { type: "string" },
-    rounds: { type: "string", default: "5" },
-    seconds: { type: "string", default: "3" },
-    "warm-up": { type: "string", default: "6" },
-    /** Where the JSON goes. */
-    out: { type: "string" },
-    /** Renders bench/README.md and the picture from these results. */
-    readme: { type: "boolean", default: false },
-    /** Renders them from results of before, and measures nothing. */
-    render: { type: "string" },
-    list: { type: "boolean", default: false },
-  },
-});
-
+const values = readOptions();
 if (values.list) {
   for (const { name, title } of scenarios) console.log(`scenario  ${name.padEnd(22)} ${title}`);
   for (const { name, title } of candidates) console.log(`rival     ${name.padEnd(22)} ${title}`);
@@ -244,9 +213,9 @@ if (values.list) {
     scenarios: chosen(scenarios, values.scenarios),
     rivals:
       values.rivals === undefined ? undefined : chosen(candidates, values.rivals).map(({ name }) => name),
-    rounds: Number(values.rounds),
-    seconds: Number(values.seconds),
-    warmUpSeconds: Number(values["warm-up"]),
+    rounds: values.rounds,
+    seconds: values.seconds,
+    warmUpSeconds: values.warmUpSeconds,
   });
   if (values.out !== undefined) writeFileSync(values.out, `${JSON.stringify(results, undefined, 1)}\n`);
   if (values.readme) writeReadme(results, benchFolder, relative(benchFolder, values.out ?? "nowhere"));
