@@ -16,9 +16,14 @@ export function digestOf(secret: string): Digest {
   return hash("sha256", secret, "latin1") as Digest;
 }
 
+/** Is it `sha256:<64 lower-case hex digits>`? */
+export function isWrittenDigest(value: unknown): value is string {
+  return typeof value === "string" && WRITTEN_DIGEST.test(value);
+}
+
 /** Reads `sha256:<64 lower-case hex digits>`; undefined for anything else. */
 export function parseDigest(written: string): Digest | undefined {
-  if (!WRITTEN_DIGEST.test(written)) return undefined;
+  if (!isWrittenDigest(written)) return undefined;
   return Buffer.from(written.slice("sha256:".length), "hex").toString("latin1") as Digest;
 }
 

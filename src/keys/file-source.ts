@@ -11,8 +11,9 @@ import { readDocument } from "../document/read.ts";
 import { readTextFile, readYamlFile } from "../document/text-file.ts";
 import { type Digest, digestOf, formatDigest, parseDigest } from "./digest.ts";
 import { compileKeyFormat, RANDOM_LENGTH_MIN, SECRET_LENGTH_MAX } from "./format.ts";
-import { readPlainYaml } from "./plain-yaml.ts";
+import { type PlainMap, readPlainYaml } from "./plain-yaml.ts";
 import { type KeyRecord, keyRecordSchema } from "./record.ts";
+import { isSoundRecord } from "./sound-record.ts";
 import type { KeyChange, KeySource, Resolution } from "./source.ts";
 
 /** A key as the file writes it: instead of the digest it may hold, or point at, the secret. */
@@ -22,8 +23,10 @@ const fileKeySchema = keyRecordSchema.extend({
   secret_file: z.string().min(1).max(4096).optional().describe("A file that holds the secret alone."),
 });
 
+const KEYS_MAX = 1_000_000;
+
 export const keyFileSchema = z.strictObject({
-  keys: z.array(fileKeySchema).max(1_000_000),
+  keys: z.array(fileKeySchema).max(KEYS_MAX),
   allow_empty: z
     .boolean()
     .optional()
@@ -68,10 +71,25 @@ export function parseKeyFile(
 /** The fast way; undefined unless everything is right, so that faults come with their place. */
 function parsePlain(text: string, file: string, rules: KeyFileRules): LoadedKeys | undefined {
   if (text.length > BYTES_MAX) return undefined;
-  const parsed = keyFileSchema.safeParse(readPlainYaml(text));
-  if (!parsed.success) return undefined;
-  const { records, complaints } = collect(parsed.data, dirname(file), rules);
+  const plain = readPlainYaml(text);
+  const keyFile = plain === undefined ? undefined : checkPlain(plain);
+  if (keyFile === undefined) return undefined;
+  const { records, complaints } = collect(keyFile, dirname(file), rules);
   return complaints.length === 0 ? { ok: true, records, count: records.size } : undefined;
+}
+
+/** As the schema does, which is asked only about keys that it might change or refuse. */
+function checkPlain({ keys, ...rest }: PlainMap): KeyFile | undefined {
+  if (!Array.isArray(keys) || keys.length > KEYS_MAX) return undefined;
+  const frame = keyFileSchema.safeParse({ ...rest, keys: [] });
+  if (!frame.success) return undefined;
+  const checked: FileKey[] = [];
+  for (const key of keys as readonly unknown[]) {
+    const parsed = isSoundRecord(key) ? { success: true as const, data: key } : fileKeySchema.safeParse(key);
+    if (!parsed.success) return undefined;
+    checked.push(parsed.data);
+  }
+  return { ...frame.data, keys: checked };
 }
 
 function parseAny(text: string, file: string, env: Environment, rules: KeyFileRules): LoadedKeys {
@@ -128,7 +146,6 @@ function collect({ keys, allow_empty }: KeyFile, folder: string, rules: KeyFileR
     const complain = (field: string, message: string): void => {
       complaints.push({ path: ["keys", index, field], message: `keys[${index}].${field}: ${message}` });
     };
-    const { secret: _secret, secret_file: _file, ...fields } = key;
     const sameId = placeOfId.get(key.id);
     if (sameId !== undefined) complain("id", `is the id of keys[${sameId}] too`);
     placeOfId.set(key.id, sameId ?? index);
@@ -141,9 +158,16 @@ function collect({ keys, allow_empty }: KeyFile, folder: string, rules: KeyFileR
     const sameDigest = placeOfDigest.get(found.digest);
     if (sameDigest !== undefined) complain(found.field, `is the secret of keys[${sameDigest}] too`);
     placeOfDigest.set(found.digest, sameDigest ?? index);
-    records.set(found.digest, { ...fields, digest: formatDigest(found.digest) });
+    records.set(found.digest, recordOf(key, found.digest));
   }
   return { records, complaints };
+}
+
+/** Without a secret. */
+function recordOf(key: FileKey, digest: Digest): KeyRecord {
+  if (key.digest !== undefined) return key as KeyRecord;
+  const { secret: _secret, secret_file: _file, ...fields } = key;
+  return { ...fields, digest: formatDigest(digest) };
 }
 
 type SecretField = "digest" | "secret" | "secret_file";

@@ -1,7 +1,8 @@
 /**
  * A fast reader for the plain part of YAML that key files are written in: block maps and lists,
  * one-line scalars, one-line `{ }` and `[ ]`. Reading 10,000 keys with the full parser takes about a
- * second, during which a reloading gate would answer nobody; this takes some thirty milliseconds.
+ * second, during which a reloading gate would answer nobody; this takes some twenty milliseconds. It
+ * walks the text once: lines and keys that were objects of their own cost V8 more to collect than to read.
  *
  * It never guesses: whatever it does not surely read as the full parser would (escapes, anchors, tags,
  * block scalars, `${ENV}`, numbers, duplicate keys, anything malformed) makes it give up, and the full
@@ -9,44 +10,27 @@
  */
 const GIVE_UP = Symbol("not plain");
 
-interface Line {
-  indent: number;
-  text: string;
-}
-
-type PlainMap = Record<string, unknown>;
+export type PlainMap = Record<string, unknown>;
 
 const DEPTH_MAX = 6;
 
 /** The value of the text; undefined when it is not plain YAML. */
-export function readPlainYaml(text: string): unknown {
+export function readPlainYaml(text: string): PlainMap | undefined {
   try {
-    const reader = new PlainReader(linesOf(text));
-    return reader.document();
+    return new PlainReader(text).document();
   } catch (error) {
     if (error === GIVE_UP) return undefined;
     throw error;
   }
 }
 
-/** Lines with content; those that are blank or only a comment say nothing. */
-function linesOf(text: string): Line[] {
-  const lines: Line[] = [];
-  for (const whole of text.split("\n")) {
-    const content = whole.trimStart();
-    if (content === "" || content.startsWith("#")) {
-      // A tab or an odd space before a comment is the full parser's business.
-      if (!/^ *$/.test(whole.slice(0, whole.length - content.length))) throw GIVE_UP;
-      continue;
-    }
-    const indent = whole.length - content.length;
-    for (let at = 0; at < indent; at++) if (whole.charCodeAt(at) !== 0x20) throw GIVE_UP;
-    lines.push({ indent, text: content });
-  }
-  return lines;
-}
+const SPACE = 0x20;
+const NEWLINE = 0x0a;
+const HASH = 0x23;
+const DASH = 0x2d;
 
-const KEY = /([a-z][a-z_]*):(?: +|$)/y;
+/** Up to the value that stands on the same line, or to the line's end. */
+const KEY = /[a-z][a-z_]*:(?: +|(?=\n)|$)/y;
 /** Letters beyond ASCII that neither YAML nor `trim` treats in a special way: no spaces, no controls. */
 const LETTERS = "\\u00c0-\\u167f\\u2e80-\\u2fff\\u3001-\\ud7ff";
 const WORD = `A-Za-z0-9_${LETTERS}`;
@@ -55,148 +39,188 @@ const BLOCK_PLAIN = new RegExp(`[A-Za-z${LETTERS}](?:[${WORD} ./@+,()'=-]|:(?=[$
 const FLOW_PLAIN = new RegExp(`[A-Za-z${LETTERS}](?:[${WORD} ./@+()'=-]|:(?=[${WORD}./*]))*`, "y");
 /** YAML 1.2 has no timestamps: these are text. Nothing else that begins with a digit is taken. */
 const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)/y;
-const DOUBLE_QUOTED = new RegExp(`"([${WORD} !#$%&'()*+,./:;<=>?@[\\]^\`{|}~-]*)"`, "y");
-const SINGLE_QUOTED = new RegExp(`'([${WORD} !"#$%&()*+,./:;<=>?@[\\]^\`{|}~-]*)'`, "y");
-const LINE_END = /(?: *| +#.*)$/y;
-const SPACES = / */y;
+const DOUBLE_QUOTED = new RegExp(`"[${WORD} !#$%&'()*+,./:;<=>?@[\\]^\`{|}~-]*"`, "y");
+const SINGLE_QUOTED = new RegExp(`'[${WORD} !"#$%&()*+,./:;<=>?@[\\]^\`{|}~-]*'`, "y");
 /** Plain words that YAML reads as something else than text. */
 const NOT_TEXT = /^(?:true|false|null)$/i;
 
 class PlainReader {
-  readonly #lines: readonly Line[];
-  #next = 0;
+  readonly #text: string;
+  /** Of the line with content that is read now, or of its rest behind `- `; -1 when there is none left. */
+  #indent = 0;
+  /** Where that content begins; while a line is read, what of it comes next. */
+  #at = 0;
 
-  constructor(lines: readonly Line[]) {
-    this.#lines = lines;
+  constructor(text: string) {
+    this.#text = text;
+    this.#toContent(0);
   }
 
   document(): PlainMap {
-    const first = this.#lines[0];
-    if (first === undefined || first.indent !== 0) throw GIVE_UP;
+    if (this.#indent !== 0) throw GIVE_UP;
     const value = this.#map(0, 0);
-    if (this.#next < this.#lines.length) throw GIVE_UP;
+    if (!this.#isEnded()) throw GIVE_UP;
     return value;
+  }
+
+  /** From the beginning of a line to the next content; lines that are blank or only a comment say nothing. */
+  #toContent(lineStart: number): void {
+    let start = lineStart;
+    while (start < this.#text.length) {
+      const at = this.#afterSpaces(start);
+      const code = this.#text.charCodeAt(at);
+      if (code !== NEWLINE && code !== HASH && at < this.#text.length) {
+        this.#indent = at - start;
+        this.#at = at;
+        return;
+      }
+      start = this.#nextLine(at);
+    }
+    this.#indent = -1;
+  }
+
+  #isEnded(): boolean {
+    return this.#indent === -1;
+  }
+
+  /** Behind a value: nothing but spaces and a comment may follow. */
+  #endLine(): void {
+    const at = this.#afterSpaces(this.#at);
+    const isComment = this.#text.charCodeAt(at) === HASH && at > this.#at;
+    if (!isComment && !this.#isLineEnd(at)) throw GIVE_UP;
+    this.#toContent(this.#nextLine(at));
+  }
+
+  #nextLine(from: number): number {
+    const end = this.#text.indexOf("\n", from);
+    return end === -1 ? this.#text.length : end + 1;
+  }
+
+  #isLineEnd(at: number): boolean {
+    return at >= this.#text.length || this.#text.charCodeAt(at) === NEWLINE;
+  }
+
+  #afterSpaces(from: number): number {
+    let at = from;
+    while (this.#text.charCodeAt(at) === SPACE) at++;
+    return at;
+  }
+
+  #isItem(): boolean {
+    return this.#text.charCodeAt(this.#at) === DASH && this.#text.charCodeAt(this.#at + 1) === SPACE;
+  }
+
+  /** Steps over what the pattern matches here. */
+  #takes(pattern: RegExp): boolean {
+    pattern.lastIndex = this.#at;
+    if (!pattern.test(this.#text)) return false;
+    this.#at = pattern.lastIndex;
+    return true;
+  }
+
+  /** Steps over `key: `. */
+  #key(map: PlainMap): string {
+    const from = this.#at;
+    if (!this.#takes(KEY)) throw GIVE_UP;
+    const key = this.#text.slice(from, this.#text.indexOf(":", from));
+    if (Object.hasOwn(map, key)) throw GIVE_UP;
+    return key;
   }
 
   #map(indent: number, depth: number): PlainMap {
     if (depth > DEPTH_MAX) throw GIVE_UP;
     const map: PlainMap = {};
-    for (let line = this.#lines[this.#next]; line?.indent === indent; line = this.#lines[this.#next]) {
-      if (line.text.startsWith("- ")) break;
-      const key = match(KEY, line.text, 0)?.[1];
-      if (key === undefined || Object.hasOwn(map, key)) throw GIVE_UP;
-      this.#next++;
-      const end = KEY.lastIndex;
-      map[key] =
-        match(LINE_END, line.text, end) === null
-          ? lineValue(line.text, end)
-          : this.#nested(indent, depth + 1);
+    while (this.#indent === indent && !this.#isItem()) {
+      const key = this.#key(map);
+      map[key] = this.#isLineEnd(this.#at) ? this.#nested(indent, depth + 1) : this.#lineValue();
     }
     // Content deeper than this map, after a value that was complete: a folded scalar or a mistake.
-    if ((this.#lines[this.#next]?.indent ?? 0) > indent) throw GIVE_UP;
+    if (this.#indent > indent) throw GIVE_UP;
     return map;
   }
 
   /** What stands below `key:`. A list may stand at the indentation of its key. */
   #nested(indent: number, depth: number): unknown {
-    const line = this.#lines[this.#next];
-    if (line === undefined || line.indent < indent) throw GIVE_UP;
-    if (line.text.startsWith("- ")) return this.#list(line.indent, depth);
-    if (line.indent === indent) throw GIVE_UP;
-    return this.#map(line.indent, depth);
+    this.#endLine();
+    if (this.#indent < indent) throw GIVE_UP;
+    if (this.#isItem()) return this.#list(this.#indent, depth);
+    if (this.#indent === indent) throw GIVE_UP;
+    return this.#map(this.#indent, depth);
   }
 
   #list(indent: number, depth: number): unknown[] {
     if (depth > DEPTH_MAX) throw GIVE_UP;
     const list: unknown[] = [];
-    for (let line = this.#lines[this.#next]; line?.indent === indent; line = this.#lines[this.#next]) {
-      if (!line.text.startsWith("- ")) break;
-      match(SPACES, line.text, 2);
-      const from = Math.max(2, SPACES.lastIndex);
-      if (match(KEY, line.text, from) === null) {
-        this.#next++;
-        list.push(lineValue(line.text, from));
-      } else {
-        // `- key: value` begins a map whose indentation is that of its first key.
-        line.indent += from;
-        line.text = line.text.slice(from);
-        list.push(this.#map(line.indent, depth + 1));
-      }
+    while (this.#indent === indent && this.#isItem()) {
+      const from = this.#afterSpaces(this.#at + 2);
+      KEY.lastIndex = from;
+      const isMap = KEY.test(this.#text);
+      // `- key: value` begins a map whose indentation is that of its first key.
+      this.#indent += from - this.#at;
+      this.#at = from;
+      list.push(isMap ? this.#map(this.#indent, depth + 1) : this.#lineValue());
     }
-    if ((this.#lines[this.#next]?.indent ?? 0) > indent) throw GIVE_UP;
-    return list;
+    if (this.#indent > indent) throw GIVE_UP;
+    // As an array grows it reserves room for more.
+    return list.slice();
   }
-}
 
-/** A value that fills the rest of its line, comment aside. */
-function lineValue(text: string, from: number): unknown {
-  const first = text.charAt(from);
-  const [value, end] =
-    first === "{"
-      ? flowMap(text, from)
-      : first === "["
-        ? flowList(text, from)
-        : scalar(text, from, BLOCK_PLAIN);
-  if (match(LINE_END, text, end) === null) throw GIVE_UP;
-  return value;
-}
-
-function flowMap(text: string, from: number): [PlainMap, number] {
-  const map: PlainMap = {};
-  const end = flowItems(text, from, "}", (at) => {
-    const key = match(KEY, text, at)?.[1];
-    if (key === undefined || Object.hasOwn(map, key)) throw GIVE_UP;
-    const [value, after] = scalar(text, KEY.lastIndex, FLOW_PLAIN);
-    map[key] = value;
-    return after;
-  });
-  return [map, end];
-}
-
-function flowList(text: string, from: number): [string[], number] {
-  const list: string[] = [];
-  const end = flowItems(text, from, "]", (at) => {
-    const [value, after] = scalar(text, at, FLOW_PLAIN);
-    list.push(value);
-    return after;
-  });
-  return [list, end];
-}
-
-/** Walks `item, item` up to the closing bracket. @returns the position behind it */
-function flowItems(text: string, from: number, close: string, readItem: (at: number) => number): number {
-  let at = skipSpaces(text, from + 1);
-  if (text.charAt(at) === close) return at + 1;
-  for (;;) {
-    at = skipSpaces(text, readItem(at));
-    const mark = text.charAt(at);
-    if (mark === close) return at + 1;
-    // A comma right before the next item is legal YAML, but not what anybody means to write.
-    if (mark !== "," || text.charAt(at + 1) !== " ") throw GIVE_UP;
-    at = skipSpaces(text, at + 1);
+  /** A value that fills the rest of its line, comment aside. */
+  #lineValue(): unknown {
+    const first = this.#text.charAt(this.#at);
+    const value =
+      first === "{" ? this.#flowMap() : first === "[" ? this.#flowList() : this.#scalar(BLOCK_PLAIN);
+    this.#endLine();
+    return value;
   }
-}
 
-function scalar(text: string, from: number, plain: RegExp): [string, number] {
-  const first = text.charAt(from);
-  if (first === '"' || first === "'") {
-    const pattern = first === '"' ? DOUBLE_QUOTED : SINGLE_QUOTED;
-    const quoted = match(pattern, text, from)?.[1];
-    if (quoted === undefined || quoted.includes("${")) throw GIVE_UP;
-    return [quoted, pattern.lastIndex];
+  #flowMap(): PlainMap {
+    const map: PlainMap = {};
+    this.#flowItems("}", () => {
+      const key = this.#key(map);
+      map[key] = this.#scalar(FLOW_PLAIN);
+    });
+    return map;
   }
-  const pattern = first >= "0" && first <= "9" ? INSTANT : plain;
-  const found = match(pattern, text, from)?.[0].trimEnd();
-  if (found === undefined || NOT_TEXT.test(found)) throw GIVE_UP;
-  return [found, from + found.length];
-}
 
-function skipSpaces(text: string, from: number): number {
-  match(SPACES, text, from);
-  return SPACES.lastIndex;
-}
+  #flowList(): string[] {
+    const list: string[] = [];
+    this.#flowItems("]", () => list.push(this.#scalar(FLOW_PLAIN)));
+    return list.slice();
+  }
 
-function match(pattern: RegExp, text: string, from: number): RegExpExecArray | null {
-  pattern.lastIndex = from;
-  return pattern.exec(text);
+  /** Walks `item, item` to behind the closing bracket. */
+  #flowItems(close: string, readItem: () => void): void {
+    this.#at = this.#afterSpaces(this.#at + 1);
+    if (this.#text.charAt(this.#at) === close) {
+      this.#at++;
+      return;
+    }
+    for (;;) {
+      readItem();
+      const at = this.#afterSpaces(this.#at);
+      const mark = this.#text.charAt(at);
+      this.#at = at + 1;
+      if (mark === close) return;
+      // A comma right before the next item is legal YAML, but not what anybody means to write.
+      if (mark !== "," || this.#text.charCodeAt(this.#at) !== SPACE) throw GIVE_UP;
+      this.#at = this.#afterSpaces(this.#at);
+    }
+  }
+
+  #scalar(plain: RegExp): string {
+    const from = this.#at;
+    const first = this.#text.charAt(from);
+    if (first === '"' || first === "'") {
+      if (!this.#takes(first === '"' ? DOUBLE_QUOTED : SINGLE_QUOTED)) throw GIVE_UP;
+      const quoted = this.#text.slice(from + 1, this.#at - 1);
+      if (quoted.includes("${")) throw GIVE_UP;
+      return quoted;
+    }
+    if (!this.#takes(first >= "0" && first <= "9" ? INSTANT : plain)) throw GIVE_UP;
+    while (this.#text.charCodeAt(this.#at - 1) === SPACE) this.#at--;
+    const found = this.#text.slice(from, this.#at);
+    if (found.length <= 5 && NOT_TEXT.test(found)) throw GIVE_UP;
+    return found;
+  }
 }

@@ -4,22 +4,33 @@
  * ids become header values and labels, so their alphabet is checked here, once.
  */
 import { z } from "zod";
-import { parseDigest } from "./digest.ts";
+import { isWrittenDigest } from "./digest.ts";
 
 /** Ids that may become header values and metric labels: no CR, LF, space, quote or non-ASCII. */
-const ID = /^[A-Za-z0-9._:-]{1,128}$/;
-const SCOPE = /^(\*|[A-Za-z0-9._:/-]{1,128})$/;
+export const ID: RegExp = /^[A-Za-z0-9._:-]{1,128}$/;
+export const SCOPE: RegExp = /^(\*|[A-Za-z0-9._:/-]{1,128})$/;
 
 const id = (what: string): z.ZodString =>
   z.string().regex(ID, `${what} must be 1 to 128 characters of A-Z a-z 0-9 . _ : -`);
 
 /** Names are shown in terminals and consoles: nothing that moves a cursor or turns text around. */
-const UNSHOWABLE = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufeff]/;
+export const UNSHOWABLE: RegExp = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufeff]/;
+
+export const NAME_LENGTH_MAX = 200;
+
+/** First characters of a secret. */
+export const START: RegExp = /^[!-~]{0,40}$/;
+
+export const SCOPES_MAX = 256;
+export const FOLDERS_MAX = 64;
+
+/** As `instant` below has it. */
+export const INSTANT: RegExp = z.regexes.datetime({ offset: true });
 
 const displayName = z
   .string()
   .min(1)
-  .max(200)
+  .max(NAME_LENGTH_MAX)
   .refine((text) => !UNSHOWABLE.test(text), "must not contain control characters");
 
 const instant = z.iso
@@ -33,19 +44,19 @@ export const keyRecordSchema = z.strictObject({
   name: displayName.optional().describe("What people call this key."),
   digest: z
     .string()
-    .refine((value) => parseDigest(value) !== undefined, "must be sha256: and 64 lower-case hex digits")
+    .refine(isWrittenDigest, "must be sha256: and 64 lower-case hex digits")
     .describe("sha256:<hex> of the secret."),
   start: z
     .string()
-    .regex(/^[!-~]{0,40}$/, "must be at most 40 visible ASCII characters")
+    .regex(START, "must be at most 40 visible ASCII characters")
     .optional()
     .describe("First characters of the secret, for people."),
   organization: owner("organization"),
   project: owner("project").optional(),
   environment: id("environment").optional(),
   environment_name: displayName.optional().describe("What people call the environment."),
-  scopes: z.array(z.string().regex(SCOPE, "is not a scope name")).max(256).default([]),
-  folders: z.array(id("folder id")).max(64).optional(),
+  scopes: z.array(z.string().regex(SCOPE, "is not a scope name")).max(SCOPES_MAX).default([]),
+  folders: z.array(id("folder id")).max(FOLDERS_MAX).optional(),
   created_at: instant.optional(),
   not_before: instant.optional(),
   expires_at: instant.optional(),
