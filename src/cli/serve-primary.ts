@@ -59,20 +59,30 @@ export class PrimaryGate {
   /** Resolves when every worker listens. */
   static async start(config: GateConfig): Promise<PrimaryGate> {
     const { host, port } = config.listen;
-    await using held = port === 0 ? await holdFreePort(host) : undefined;
+    const held = port === 0 ? await holdFreePort(host) : undefined;
     const shared = held?.port ?? port;
     const primary = new PrimaryGate(config, shared);
-    const ops = urlOf(await primary.#ops.listen(config.ops));
     try {
-      await primary.#pool.start();
+      const ops = urlOf(await primary.#ops.listen(config.ops));
+      await primary.#startWorkers();
+      // Before anybody is told the port: what the system deals to this socket is lost with it.
+      await held?.release();
+      const url = urlOf({ address: host, port: shared });
+      primary.#log.info("listening", { url, ops, workers: workerCount(config.workers), version });
+      return primary;
+    } finally {
+      await held?.release();
+    }
+  }
+
+  async #startWorkers(): Promise<void> {
+    try {
+      await this.#pool.start();
     } catch (error) {
-      primary.#pool.kill();
-      await primary.#ops.close();
+      this.#pool.kill();
+      await this.#ops.close();
       throw error;
     }
-    const url = urlOf({ address: host, port: shared });
-    primary.#log.info("listening", { url, ops, workers: workerCount(config.workers), version });
-    return primary;
   }
 
   reload(): void {
@@ -107,8 +117,10 @@ function familyReader(families: readonly Family[]): (name: string) => Family["sa
   return (name) => byName.get(name) ?? [];
 }
 
-interface HeldPort extends AsyncDisposable {
+interface HeldPort {
   readonly port: number;
+  /** Harmless when it was released before. */
+  release(): Promise<void>;
 }
 
 /**
@@ -122,10 +134,11 @@ async function holdFreePort(host: string): Promise<HeldPort> {
     probe.listen({ host, port: 0, reusePort: canSharePorts }, () => resolve());
   });
   const address = probe.address();
+  // Closed already, it says so by an error, which does not matter here.
   const release = (): Promise<void> => new Promise((resolve) => probe.close(() => resolve()));
   if (!canSharePorts) await release();
   if (address === null || typeof address === "string") throw new Error("no free port");
-  return { port: address.port, [Symbol.asyncDispose]: canSharePorts ? release : () => Promise.resolve() };
+  return { port: address.port, release };
 }
 
 /** As the workers bind theirs. */

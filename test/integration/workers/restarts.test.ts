@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { expect, test } from "vitest";
 import { runChild } from "../../support/child.ts";
@@ -63,6 +63,7 @@ test("connections that wait for a worker that is killed are taken by the one in 
   // Stopped, it accepts nothing: what the system deals to it waits in its queue.
   const [stuck = 0] = scene.pids();
   process.kill(stuck, "SIGSTOP");
+  await waitFor("all of its threads to stand still", () => isStopped(stuck));
   const asking = Array.from({ length: 30 }, async () => {
     const { status } = await ask(`${scene.gate.url}/v1/memories`, { key: scene.key.secret });
     return status;
@@ -189,6 +190,17 @@ function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** The signal reaches one thread, which tells the others: one of them may take a connection meanwhile. */
+function isStopped(pid: number): boolean {
+  if (process.platform !== "linux") return true;
+  const states = readdirSync(`/proc/${pid}/task`).map((thread) => {
+    const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, "latin1");
+    // Behind the name, which may hold anything, a parenthesis too.
+    return stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3);
+  });
+  return states.every((state) => state === "T");
 }
 
 /** Sockets that listen on the port. Linux. */
