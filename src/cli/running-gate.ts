@@ -29,7 +29,7 @@ import { OpsServer, type ReadinessCheck } from "../observe/ops-server.ts";
 import { fixedOptions } from "./gate-options.ts";
 import { gateReadings } from "./gate-readings.ts";
 import { type KeyOrigin, openKeys } from "./key-origin.ts";
-import { type LoadedGate, loadGate } from "./load-gate.ts";
+import { type LoadedGate, type LoadResult, loadGate } from "./load-gate.ts";
 import { urlOf } from "./listener-url.ts";
 import { version } from "./version.ts";
 
@@ -55,14 +55,14 @@ export type StartResult =
   | { readonly ok: true; readonly gate: RunningGate }
   | { readonly ok: false; readonly faults: readonly Fault[] };
 
-/** Loads, listens, and is ready when it resolves. Rejects when a port cannot be opened. */
-export async function startGate(options: StartOptions): Promise<StartResult> {
+/**
+ * Loads, listens, and is ready when it resolves. Rejects when a port cannot be opened.
+ * @param before where it is loaded already
+ */
+export async function startGate(options: StartOptions, before?: LoadResult): Promise<StartResult> {
   const upstreams = new UpstreamSet();
-  const loaded = loadGate(options.configFile, options.env, upstreams);
-  if (!loaded.ok) {
-    await upstreams.destroy();
-    return loaded;
-  }
+  const loaded = before ?? loadGate(options.configFile, options.env, upstreams);
+  if (!loaded.ok) return loaded;
   const gate = new RunningGate(options, loaded, upstreams);
   try {
     await gate.listen();

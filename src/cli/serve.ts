@@ -1,7 +1,6 @@
 /** `keyward serve`: the gate as a process. Ends on SIGTERM or SIGINT, reloads on SIGHUP. */
 import cluster from "node:cluster";
 import { parseArgs } from "node:util";
-import { loadGateConfig } from "../config/load.ts";
 import { type Fault, renderFault } from "../document/fault.ts";
 import { UpstreamSet } from "../gate/upstreams.ts";
 import { type CommandIo, EXIT_CONFIG, EXIT_FAILURE, EXIT_OK } from "./command.ts";
@@ -42,20 +41,15 @@ function readArguments(args: readonly string[], io: CommandIo): string | number 
 
 async function start(configFile: string, io: CommandIo): Promise<Served | number> {
   try {
-    const read = loadGateConfig(configFile, io.env);
-    if (read.ok && workerCount(read.config.workers) > 1) return await startWorkers(configFile, io);
-    const result = await startGate({ configFile, env: io.env });
+    // Checked whole before any worker is made.
+    const loaded = loadGate(configFile, io.env, new UpstreamSet());
+    if (loaded.ok && workerCount(loaded.config.workers) > 1) return await PrimaryGate.start(loaded.config);
+    const result = await startGate({ configFile, env: io.env }, loaded);
     return result.ok ? result.gate : refuse(result.faults, io);
   } catch (error) {
     io.stderr.write(`keyward: cannot start: ${error instanceof Error ? error.message : String(error)}\n`);
     return EXIT_FAILURE;
   }
-}
-
-/** Checked whole before any worker is made. */
-async function startWorkers(configFile: string, io: CommandIo): Promise<Served | number> {
-  const loaded = loadGate(configFile, io.env, new UpstreamSet());
-  return loaded.ok ? await PrimaryGate.start(loaded.config) : refuse(loaded.faults, io);
 }
 
 function refuse(faults: readonly Fault[], io: CommandIo): number {
