@@ -57,8 +57,8 @@ async function check(file: string, env: CommandIo["env"]): Promise<Findings> {
   try {
     const loaded = loadGate(file, env, upstreams);
     if (loaded.ok) {
-      const { config, records } = loaded;
-      const keys = config.keys.registry === undefined ? counted(records.size, "key") : "keys of a registry";
+      const { config, keys: inFile } = loaded;
+      const keys = config.keys.registry === undefined ? counted(inFile.size, "key") : "keys of a registry";
       return { faults: [], summary: `${file}: ok, ${counted(config.routes.length, "route")}, ${keys}` };
     }
     const faults = [...loaded.faults, ...keyFaultsBeside(file, env)];

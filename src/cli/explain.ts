@@ -87,7 +87,7 @@ export async function run(args: readonly string[], io: CommandIo & { stdin?: Rea
   await registry?.start();
   const state = loaded.compile({
     clock: systemClock,
-    source: registry ?? new FileKeySource(loaded.records),
+    source: registry ?? new FileKeySource(loaded.keys),
     counters: new KeyCounterTable(1),
     cacheStats: new KeyCacheStats(),
     upstreams: loaded.upstreams,

@@ -55,8 +55,8 @@ class FileOrigin implements KeyOrigin {
 
   readonly #log: Logger;
 
-  constructor({ records, config }: LoadedGate, log: Logger) {
-    this.source = new FileKeySource(records);
+  constructor({ keys, config }: LoadedGate, log: Logger) {
+    this.source = new FileKeySource(keys);
     this.#log = log;
     this.#warnOfHandlers(config);
   }
@@ -69,10 +69,10 @@ class FileOrigin implements KeyOrigin {
     return this.ready;
   }
 
-  reload({ config, records }: LoadedGate): readonly string[] {
+  reload({ config, keys }: LoadedGate): readonly string[] {
     // Its records are those of no file: taking them would refuse everybody.
     if (config.keys.registry !== undefined) return ["keys"];
-    this.source.replace(records);
+    this.source.replace(keys);
     this.#warnOfHandlers(config);
     return [];
   }

@@ -9,10 +9,9 @@ import { type GateParts, type GateState, compileGate } from "../gate/gate-state.
 import type { Upstream } from "../gate/upstream.ts";
 import type { UpstreamSet } from "../gate/upstreams.ts";
 import { KeyCacheStats } from "../keys/cache.ts";
+import { CompactKeys } from "../keys/compact-keys.ts";
 import { KeyCounterTable } from "../keys/counters.ts";
-import type { Digest } from "../keys/digest.ts";
 import { FileKeySource, type LoadedKeys, loadKeyFile } from "../keys/file-source.ts";
-import type { KeyRecord } from "../keys/record.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -22,7 +21,7 @@ export interface LoadedGate {
   /** Absolute paths that the gate is made from, and their state before they were read: to be watched. */
   readonly stamps: FileStamps;
   /** Of the key file; none with a registry. */
-  readonly records: ReadonlyMap<Digest, KeyRecord>;
+  readonly keys: CompactKeys;
   readonly compile: (parts: GateParts) => GateState;
   readonly upstreams: ReadonlyMap<string, Upstream>;
 }
@@ -48,7 +47,8 @@ export function loadGate(configFile: string, env: Environment, upstreamSet: Upst
     ok: true,
     config,
     stamps: loaded.stamps,
-    records: keys.records,
+    // Packed before anything else is made: the records are a kilobyte each.
+    keys: CompactKeys.of(keys.records),
     compile: (parts) => compileGate(config, parts).state,
     upstreams,
   };
@@ -59,7 +59,7 @@ const NO_FILE: LoadedKeys = { ok: true, records: new Map(), count: 0 };
 function trialParts(clock: Clock): Omit<GateParts, "upstreams"> {
   return {
     clock,
-    source: new FileKeySource(new Map()),
+    source: new FileKeySource(new CompactKeys()),
     counters: new KeyCounterTable(1),
     cacheStats: new KeyCacheStats(),
   };

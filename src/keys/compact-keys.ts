@@ -24,6 +24,12 @@ export class CompactKeys {
   #size = 0;
   #refused = 0;
 
+  static of(records: Iterable<readonly [Digest, KeyRecord]>): CompactKeys {
+    const keys = new CompactKeys();
+    for (const [digest, record] of records) keys.set(digest, record);
+    return keys;
+  }
+
   /** Digests held, refused ones included. */
   get size(): number {
     return this.#size;

@@ -9,6 +9,7 @@ import { type Fault, fileFault } from "../document/fault.ts";
 import type { Environment } from "../document/interpolate.ts";
 import { readDocument } from "../document/read.ts";
 import { readTextFile, readYamlFile } from "../document/text-file.ts";
+import { type CompactKeys, REFUSED } from "./compact-keys.ts";
 import { type Digest, digestOf, formatDigest, parseDigest } from "./digest.ts";
 import { compileKeyFormat, RANDOM_LENGTH_MIN, SECRET_LENGTH_MAX } from "./format.ts";
 import { type PlainMap, readPlainYaml } from "./plain-yaml.ts";
@@ -214,30 +215,30 @@ function isNeverValid({ not_before, expires_at }: Pick<KeyRecord, "not_before" |
 
 /** Serves what was loaded from a key file, until it is replaced whole. */
 export class FileKeySource implements KeySource {
-  #records: ReadonlyMap<Digest, KeyRecord>;
+  #keys: CompactKeys;
   readonly #listeners = new Set<(change: KeyChange) => void>();
 
-  constructor(records: ReadonlyMap<Digest, KeyRecord>) {
-    this.#records = records;
+  constructor(keys: CompactKeys) {
+    this.#keys = keys;
   }
 
   get size(): number {
-    return this.#records.size;
+    return this.#keys.size;
   }
 
   find(digest: Digest): Resolution {
-    const record = this.#records.get(digest);
-    return record === undefined ? UNKNOWN : { kind: "found", record };
+    const record = this.#keys.get(digest);
+    return record === undefined || record === REFUSED ? UNKNOWN : { kind: "found", record };
   }
 
   /** Every key, for what is told about keys whether they are used or not (their dates). */
   records(): Iterable<KeyRecord> {
-    return this.#records.values();
+    return this.#keys.records();
   }
 
   /** Takes what a reload has read, all of it. */
-  replace(records: ReadonlyMap<Digest, KeyRecord>): void {
-    this.#records = records;
+  replace(keys: CompactKeys): void {
+    this.#keys = keys;
     for (const listener of this.#listeners) listener({ kind: "reset" });
   }
 

@@ -14,6 +14,7 @@ import type { RouteFault } from "../../src/gate/routes.ts";
 import type { Upstream } from "../../src/gate/upstream.ts";
 import { UpstreamSet } from "../../src/gate/upstreams.ts";
 import { KeyCacheStats } from "../../src/keys/cache.ts";
+import { CompactKeys } from "../../src/keys/compact-keys.ts";
 import { KeyCounterTable } from "../../src/keys/counters.ts";
 import { digestOf } from "../../src/keys/digest.ts";
 import { FileKeySource } from "../../src/keys/file-source.ts";
@@ -120,7 +121,7 @@ export class GateScene {
 }
 
 export function sourceOf(keys: readonly KeyFixture[]): FileKeySource {
-  return new FileKeySource(new Map(keys.map(({ secret, record }) => [digestOf(secret), record])));
+  return new FileKeySource(CompactKeys.of(keys.map(({ secret, record }) => [digestOf(secret), record])));
 }
 
 export function codeOf(decision: Decision): string {

@@ -14,6 +14,7 @@ import { readDocument } from "../../../src/document/read.ts";
 import { compileGate } from "../../../src/gate/gate-state.ts";
 import { UpstreamSet } from "../../../src/gate/upstreams.ts";
 import { KeyCacheStats } from "../../../src/keys/cache.ts";
+import { CompactKeys } from "../../../src/keys/compact-keys.ts";
 import { KeyCounterTable } from "../../../src/keys/counters.ts";
 import { FileKeySource, parseKeyFile } from "../../../src/keys/file-source.ts";
 import { readPlainYaml } from "../../../src/keys/plain-yaml.ts";
@@ -163,7 +164,7 @@ function compile(config: GateConfig): ReturnType<typeof compileGate> {
   try {
     const compiled = compileGate(config, {
       clock: new ManualClock(0),
-      source: new FileKeySource(new Map()),
+      source: new FileKeySource(new CompactKeys()),
       counters: new KeyCounterTable(1),
       cacheStats: new KeyCacheStats(),
       upstreams,

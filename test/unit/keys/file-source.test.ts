@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { formatFault, renderFault } from "../../../src/document/fault.ts";
+import { CompactKeys } from "../../../src/keys/compact-keys.ts";
 import { digestOf, formatDigest } from "../../../src/keys/digest.ts";
 import { FileKeySource, type LoadedKeys, loadKeyFile, parseKeyFile } from "../../../src/keys/file-source.ts";
 import { readPlainYaml } from "../../../src/keys/plain-yaml.ts";
@@ -186,16 +187,16 @@ test.for([
 
 test("a reload replaces all keys at once and says so", () => {
   const first = keyRecord(SECRET, { id: "key_1" });
-  const source = new FileKeySource(new Map([[DIGEST, first]]));
+  const source = new FileKeySource(CompactKeys.of([[DIGEST, first]]));
   const seen: unknown[] = [];
   const unsubscribe = source.onChange((change) => seen.push([change.kind, source.find(DIGEST).kind]));
   const other = keyRecord(OTHER, { id: "key_2" });
-  source.replace(new Map([[digestOf(OTHER), other]]));
+  source.replace(CompactKeys.of([[digestOf(OTHER), other]]));
   expect(seen).toEqual([["reset", "unknown"]]);
   expect(source.find(digestOf(OTHER))).toEqual({ kind: "found", record: other });
   expect([source.size, [...source.records()]]).toEqual([1, [other]]);
   unsubscribe();
-  source.replace(new Map());
+  source.replace(new CompactKeys());
   expect(seen).toHaveLength(1);
 });
 
