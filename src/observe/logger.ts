@@ -3,7 +3,6 @@
  * objects of other parts, so that a header, a URL or a config value cannot slip in by being a
  * property of something else.
  */
-import { pino } from "pino";
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { LogDestination } from "./log-destination.ts";
 
@@ -34,11 +33,13 @@ export interface LoggerOptions {
 }
 
 export function createLogger({ level, destination, clock = systemClock }: LoggerOptions): Logger {
-  const inner = openPino(level, destination, clock);
+  let lowest = logLevels.indexOf(level);
   const writer =
     (severity: Exclude<LogLevel, "silent">): Write =>
     (message, fields, error) => {
-      inner[severity]({ ...fields, ...(error === undefined ? {} : errorFields(error)) }, message);
+      if (logLevels.indexOf(severity) < lowest) return;
+      const all = { ...fields, ...(error === undefined ? {} : errorFields(error)) };
+      destination.write(logLine(severity, clock, all, message));
       // Program lines are rare and somebody waits for them; access lines wait for a full page.
       destination.push();
     };
@@ -50,22 +51,18 @@ export function createLogger({ level, destination, clock = systemClock }: Logger
     error: writer("error"),
     fatal: writer("fatal"),
     setLevel: (next) => {
-      inner.level = next;
+      lowest = logLevels.indexOf(next);
     },
   };
 }
 
-/** The line format that program and access log share: level by name, RFC 3339 time, no pid or host. */
-export function openPino(level: LogLevel, destination: LogDestination, clock: Clock): pino.Logger {
-  return pino(
-    {
-      level,
-      base: null,
-      timestamp: () => `,"time":"${new Date(clock.now()).toISOString()}"`,
-      formatters: { level: (label) => ({ level: label }) },
-    },
-    destination,
-  );
+/**
+ * The line that program and access log share: level by name, RFC 3339 time, no pid or host. JSON
+ * escapes whatever could begin a line of its own.
+ */
+export function logLine(level: LogLevel, clock: Clock, fields: LogFields, message: string): string {
+  const time = new Date(clock.now()).toISOString();
+  return `${JSON.stringify({ level, time, ...fields, msg: message })}\n`;
 }
 
 /** An error as flat fields. Its other properties stay out: they can hold requests and options. */
