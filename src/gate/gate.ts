@@ -148,8 +148,8 @@ export class Gate {
     this.#sweeper.stop();
   }
 
-  get #isFull(): boolean {
-    return this.#overload.isOverloaded || this.#inFlight > this.#options.inFlightMax;
+  #isFull({ startedMs }: Exchange): boolean {
+    return this.#overload.isOverloaded(startedMs) || this.#inFlight > this.#options.inFlightMax;
   }
 
   #endInvalidStreams(): void {
@@ -194,7 +194,7 @@ export class Gate {
     const serving = this.#serving;
     const call = this.#open(pair);
     try {
-      if (this.#isFull) {
+      if (this.#isFull(call.exchange)) {
         this.#deny(serving.state, call, new Denial("overloaded"));
         return;
       }
@@ -269,7 +269,7 @@ export class Gate {
       upgrade.denyRaw(socket, exchange, new Denial("internal_error"));
     };
     try {
-      if (this.#isFull) {
+      if (this.#isFull(exchange)) {
         act(new Denial("overloaded"));
         return;
       }

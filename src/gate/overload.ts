@@ -10,7 +10,7 @@ export class OverloadGuard {
   readonly #monotonic: () => number;
   #lastMs: number;
   #timer: NodeJS.Timeout | undefined;
-  isOverloaded = false;
+  #isOverloaded = false;
 
   /** @param delayMaxMs lateness from which new work is refused; 0 never refuses */
   constructor(delayMaxMs: number, monotonic: () => number) {
@@ -30,11 +30,20 @@ export class OverloadGuard {
     this.#timer = undefined;
   }
 
+  /** @param nowMs when the request came into our hands: after a stall that may be before the late tick */
+  isOverloaded(nowMs: number): boolean {
+    return this.#isOverloaded || (this.#timer !== undefined && this.#latenessMs(nowMs) > this.#delayMaxMs);
+  }
+
+  #latenessMs(nowMs: number): number {
+    return nowMs - this.#lastMs - TICK_MS;
+  }
+
   tick(): void {
     const nowMs = this.#monotonic();
-    const lateMs = nowMs - this.#lastMs - TICK_MS;
+    const lateMs = this.#latenessMs(nowMs);
     this.#lastMs = nowMs;
     // Half the limit to recover: at the limit itself the gate would flap.
-    this.isOverloaded = lateMs > (this.isOverloaded ? this.#delayMaxMs / 2 : this.#delayMaxMs);
+    this.#isOverloaded = lateMs > (this.#isOverloaded ? this.#delayMaxMs / 2 : this.#delayMaxMs);
   }
 }
