@@ -11,7 +11,7 @@ import type { UpstreamSet } from "../gate/upstreams.ts";
 import { KeyCacheStats } from "../keys/cache.ts";
 import { CompactKeys } from "../keys/compact-keys.ts";
 import { KeyCounterTable } from "../keys/counters.ts";
-import { FileKeySource, type LoadedKeys, loadKeyFile } from "../keys/file-source.ts";
+import { FileKeySource, type LoadedKeys, loadPackedKeys } from "../keys/file-source.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -36,7 +36,7 @@ export function loadGate(configFile: string, env: Environment, upstreamSet: Upst
   const loaded = loadGateConfig(configFile, env);
   if (!loaded.ok) return loaded;
   const { config, faultAt } = loaded;
-  const keys = config.keys.file === undefined ? NO_FILE : loadKeyFile(config.keys.file, env);
+  const keys = config.keys.file === undefined ? NO_FILE : loadPackedKeys(config.keys.file, env);
   const upstreams = upstreamSet.prepare(config);
   // Compiled once for its faults; the running gate compiles again with its own parts.
   const { faults } = compileGate(config, { ...trialParts(systemClock), upstreams });
@@ -47,14 +47,13 @@ export function loadGate(configFile: string, env: Environment, upstreamSet: Upst
     ok: true,
     config,
     stamps: loaded.stamps,
-    // Packed before anything else is made: the records are a kilobyte each.
-    keys: CompactKeys.of(keys.records),
+    keys: keys.records,
     compile: (parts) => compileGate(config, parts).state,
     upstreams,
   };
 }
 
-const NO_FILE: LoadedKeys = { ok: true, records: new Map(), count: 0 };
+const NO_FILE: LoadedKeys<CompactKeys> = { ok: true, records: new CompactKeys(), count: 0 };
 
 function trialParts(clock: Clock): Omit<GateParts, "upstreams"> {
   return {

@@ -23,8 +23,10 @@ export class SharedTexts {
     const known = this.#numbers.get(text);
     if (known !== undefined) return `#${known.toString(36)}`;
     if (this.#texts.length >= ENTRIES_MAX) return `=${text}`;
-    this.#numbers.set(text, this.#texts.length);
-    return `#${(this.#texts.push(text) - 1).toString(36)}`;
+    // A copy: what was cut out of a file would keep all of that file in memory.
+    const kept = Buffer.from(text, "utf16le").toString("utf16le");
+    this.#numbers.set(kept, this.#texts.length);
+    return `#${(this.#texts.push(kept) - 1).toString(36)}`;
   }
 
   read(written: string): string {

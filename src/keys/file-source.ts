@@ -9,10 +9,10 @@ import { type Fault, fileFault } from "../document/fault.ts";
 import type { Environment } from "../document/interpolate.ts";
 import { readDocument } from "../document/read.ts";
 import { readTextFile, readYamlFile } from "../document/text-file.ts";
-import { type CompactKeys, REFUSED } from "./compact-keys.ts";
+import { CompactKeys, REFUSED } from "./compact-keys.ts";
 import { type Digest, digestOf, formatDigest, parseDigest } from "./digest.ts";
 import { compileKeyFormat, RANDOM_LENGTH_MIN, SECRET_LENGTH_MAX } from "./format.ts";
-import { type PlainMap, readPlainYaml } from "./plain-yaml.ts";
+import { readPlainYaml } from "./plain-yaml.ts";
 import { type KeyRecord, keyRecordSchema } from "./record.ts";
 import { isSoundRecord } from "./sound-record.ts";
 import type { KeyChange, KeySource, Resolution } from "./source.ts";
@@ -37,8 +37,14 @@ export const keyFileSchema = z.strictObject({
 type FileKey = z.output<typeof fileKeySchema>;
 type KeyFile = z.output<typeof keyFileSchema>;
 
-export type LoadedKeys =
-  | { readonly ok: true; readonly records: ReadonlyMap<Digest, KeyRecord>; readonly count: number }
+/** Where keys go as they are read: a Map in the order of the file, or something smaller. */
+interface KeyStore {
+  readonly size: number;
+  set(digest: Digest, record: KeyRecord): unknown;
+}
+
+export type LoadedKeys<Store = ReadonlyMap<Digest, KeyRecord>> =
+  | { readonly ok: true; readonly records: Store; readonly count: number }
   | { readonly ok: false; readonly faults: readonly Fault[] };
 
 /** 64 MiB is some 200,000 keys; whoever has more keeps them in a registry. */
@@ -51,9 +57,18 @@ export interface KeyFileRules {
 
 /** Reads and checks a key file. Never throws for what is wrong with the file. */
 export function loadKeyFile(file: string, env: Environment): LoadedKeys {
+  return load(file, env, () => new Map<Digest, KeyRecord>());
+}
+
+/** The same, for holding many keys for long: each is packed as soon as it is read. */
+export function loadPackedKeys(file: string, env: Environment): LoadedKeys<CompactKeys> {
+  return load(file, env, () => new CompactKeys());
+}
+
+function load<Store extends KeyStore>(file: string, env: Environment, make: () => Store): LoadedKeys<Store> {
   const read = readYamlFile(file, BYTES_MAX);
   if (!read.ok) return { ok: false, faults: [fileFault(file, read.problem)] };
-  return parseKeyFile(read.text, file, env);
+  return parsePlain(read.text, file, {}, make()) ?? parseAny(read.text, file, env, {}, make());
 }
 
 /**
@@ -66,37 +81,49 @@ export function parseKeyFile(
   env: Environment,
   rules: KeyFileRules = {},
 ): LoadedKeys {
-  return parsePlain(text, file, rules) ?? parseAny(text, file, env, rules);
+  const make = (): Map<Digest, KeyRecord> => new Map();
+  return parsePlain(text, file, rules, make()) ?? parseAny(text, file, env, rules, make());
 }
 
 /** The fast way; undefined unless everything is right, so that faults come with their place. */
-function parsePlain(text: string, file: string, rules: KeyFileRules): LoadedKeys | undefined {
+function parsePlain<Store extends KeyStore>(
+  text: string,
+  file: string,
+  rules: KeyFileRules,
+  records: Store,
+): LoadedKeys<Store> | undefined {
   if (text.length > BYTES_MAX) return undefined;
-  const plain = readPlainYaml(text);
-  const keyFile = plain === undefined ? undefined : checkPlain(plain);
-  if (keyFile === undefined) return undefined;
-  const { records, complaints } = collect(keyFile, dirname(file), rules);
+  const collector = new KeyCollector(records, dirname(file));
+  const plain = readPlainYaml(text, (item) => {
+    const key = checkPlain(item);
+    return key !== undefined && collector.add(key);
+  });
+  // What the collector took is no longer in there; the rest is.
+  const frame = keyFileSchema.safeParse(plain);
+  if (!frame.success || records.size > KEYS_MAX) return undefined;
+  const { complaints } = collector.end(frame.data, rules);
   return complaints.length === 0 ? { ok: true, records, count: records.size } : undefined;
 }
 
-/** As the schema does, which is asked only about keys that it might change or refuse. */
-function checkPlain({ keys, ...rest }: PlainMap): KeyFile | undefined {
-  if (!Array.isArray(keys) || keys.length > KEYS_MAX) return undefined;
-  const frame = keyFileSchema.safeParse({ ...rest, keys: [] });
-  if (!frame.success) return undefined;
-  const checked: FileKey[] = [];
-  for (const key of keys as readonly unknown[]) {
-    const parsed = isSoundRecord(key) ? { success: true as const, data: key } : fileKeySchema.safeParse(key);
-    if (!parsed.success) return undefined;
-    checked.push(parsed.data);
-  }
-  return { ...frame.data, keys: checked };
+/** As the schema does, which is asked only about a key that it might change or refuse. */
+function checkPlain(key: unknown): FileKey | undefined {
+  if (isSoundRecord(key)) return key;
+  const parsed = fileKeySchema.safeParse(key);
+  return parsed.success ? parsed.data : undefined;
 }
 
-function parseAny(text: string, file: string, env: Environment, rules: KeyFileRules): LoadedKeys {
+function parseAny<Store extends KeyStore>(
+  text: string,
+  file: string,
+  env: Environment,
+  rules: KeyFileRules,
+  records: Store,
+): LoadedKeys<Store> {
   const read = readDocument(text, { file, env, schema: keyFileSchema, limits: { bytesMax: BYTES_MAX } });
   if (!read.ok) return { ok: false, faults: read.faults.map((fault) => withoutSecret(fault)) };
-  const { records, complaints } = collect(read.value, dirname(file), rules);
+  const collector = new KeyCollector(records, dirname(file));
+  for (const key of read.value.keys) collector.add(key);
+  const { complaints } = collector.end(read.value, rules);
   if (complaints.length > 0) {
     return {
       ok: false,
@@ -127,41 +154,55 @@ interface Complaint {
   readonly message: string;
 }
 
-interface Collection {
-  readonly records: ReadonlyMap<Digest, KeyRecord>;
-  readonly complaints: readonly Complaint[];
-}
+/** Takes keys one by one and sees what is wrong between them. */
+class KeyCollector {
+  readonly complaints: Complaint[] = [];
+  readonly #store: KeyStore;
+  readonly #folder: string;
+  readonly #placeOfId = new Map<string, number>();
+  readonly #placeOfDigest = new Map<Digest, number>();
+  #count = 0;
 
-function collect({ keys, allow_empty }: KeyFile, folder: string, rules: KeyFileRules): Collection {
-  const complaints: Complaint[] = [];
-  const records = new Map<Digest, KeyRecord>();
-  const placeOfId = new Map<string, number>();
-  const placeOfDigest = new Map<Digest, number>();
-  if (keys.length === 0 && allow_empty !== true && rules.allowEmpty !== true) {
-    complaints.push({
-      path: ["keys"],
-      message: "keys: there are none; if that is meant, add allow_empty: true",
-    });
+  constructor(store: KeyStore, folder: string) {
+    this.#store = store;
+    this.#folder = folder;
   }
-  for (const [index, key] of keys.entries()) {
-    const complain = (field: string, message: string): void => {
-      complaints.push({ path: ["keys", index, field], message: `keys[${index}].${field}: ${message}` });
-    };
-    const sameId = placeOfId.get(key.id);
-    if (sameId !== undefined) complain("id", `is the id of keys[${sameId}] too`);
-    placeOfId.set(key.id, sameId ?? index);
-    if (isNeverValid(key)) complain("expires_at", "is not after not_before: the key would never be valid");
-    const found = digestFor(key, folder);
-    if (found.digest === undefined) {
-      complain(found.field, found.message);
-      continue;
+
+  /** @returns whether nothing is wrong so far */
+  add(key: FileKey): boolean {
+    const index = this.#count++;
+    const sameId = this.#placeOfId.get(key.id);
+    if (sameId === undefined) this.#placeOfId.set(key.id, index);
+    else this.#complain(index, "id", `is the id of keys[${sameId}] too`);
+    if (isNeverValid(key)) {
+      this.#complain(index, "expires_at", "is not after not_before: the key would never be valid");
     }
-    const sameDigest = placeOfDigest.get(found.digest);
-    if (sameDigest !== undefined) complain(found.field, `is the secret of keys[${sameDigest}] too`);
-    placeOfDigest.set(found.digest, sameDigest ?? index);
-    records.set(found.digest, recordOf(key, found.digest));
+    const found = digestFor(key, this.#folder);
+    if (found.digest === undefined) {
+      this.#complain(index, found.field, found.message);
+      return false;
+    }
+    const sameDigest = this.#placeOfDigest.get(found.digest);
+    if (sameDigest === undefined) this.#placeOfDigest.set(found.digest, index);
+    else this.#complain(index, found.field, `is the secret of keys[${sameDigest}] too`);
+    this.#store.set(found.digest, recordOf(key, found.digest));
+    return this.complaints.length === 0;
   }
-  return { records, complaints };
+
+  /** The rest of the file is known now. */
+  end({ allow_empty }: KeyFile, rules: KeyFileRules): this {
+    if (this.#count === 0 && allow_empty !== true && rules.allowEmpty !== true) {
+      this.complaints.push({
+        path: ["keys"],
+        message: "keys: there are none; if that is meant, add allow_empty: true",
+      });
+    }
+    return this;
+  }
+
+  #complain(index: number, field: string, message: string): void {
+    this.complaints.push({ path: ["keys", index, field], message: `keys[${index}].${field}: ${message}` });
+  }
 }
 
 /** Without a secret. */

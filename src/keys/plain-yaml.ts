@@ -10,14 +10,20 @@
  */
 const GIVE_UP = Symbol("not plain");
 
-export type PlainMap = Record<string, unknown>;
+type PlainMap = Record<string, unknown>;
 
 const DEPTH_MAX = 6;
+/** Depth of a list in the outermost map. */
+const OUTERMOST = 1;
 
-/** The value of the text; undefined when it is not plain YAML. */
-export function readPlainYaml(text: string): PlainMap | undefined {
+/**
+ * The value of the text; undefined when it is not plain YAML.
+ * @param takeItem is given each item of a block list in the outermost map, as soon as it is read, and the
+ *   list stays empty: so nothing has to hold all of them at once. False is as good as not plain.
+ */
+export function readPlainYaml(text: string, takeItem?: (item: unknown) => boolean): PlainMap | undefined {
   try {
-    return new PlainReader(text).document();
+    return new PlainReader(text, takeItem).document();
   } catch (error) {
     if (error === GIVE_UP) return undefined;
     throw error;
@@ -46,13 +52,15 @@ const NOT_TEXT = /^(?:true|false|null)$/i;
 
 class PlainReader {
   readonly #text: string;
+  readonly #takeItem: ((item: unknown) => boolean) | undefined;
   /** Of the line with content that is read now, or of its rest behind `- `; -1 when there is none left. */
   #indent = 0;
   /** Where that content begins; while a line is read, what of it comes next. */
   #at = 0;
 
-  constructor(text: string) {
+  constructor(text: string, takeItem: ((item: unknown) => boolean) | undefined) {
     this.#text = text;
+    this.#takeItem = takeItem;
     this.#toContent(0);
   }
 
@@ -158,7 +166,9 @@ class PlainReader {
       // `- key: value` begins a map whose indentation is that of its first key.
       this.#indent += from - this.#at;
       this.#at = from;
-      list.push(isMap ? this.#map(this.#indent, depth + 1) : this.#lineValue());
+      const item = isMap ? this.#map(this.#indent, depth + 1) : this.#lineValue();
+      if (depth > OUTERMOST || this.#takeItem === undefined) list.push(item);
+      else if (!this.#takeItem(item)) throw GIVE_UP;
     }
     if (this.#indent > indent) throw GIVE_UP;
     // As an array grows it reserves room for more.

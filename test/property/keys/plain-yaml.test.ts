@@ -96,3 +96,24 @@ test("on one changed character of a usual key file", () => {
     ),
   );
 });
+
+test("items that are taken one by one are those of the list, and what cannot be read is not read either way", () => {
+  fc.assert(
+    fc.property(
+      fc.array(record, { minLength: 1, maxLength: 4 }),
+      fc.boolean(),
+      fc.nat(4),
+      (keys, isFlow, stopAt) => {
+        const text = stringify({ keys: isFlow ? keys.map(() => "a") : keys, more: { list: ["a", "b"] } });
+        const whole = readPlainYaml(text);
+        const taken: unknown[] = [];
+        const rest = readPlainYaml(text, (item) => taken.push(item) > 0);
+        expect(rest === undefined).toBe(whole === undefined);
+        if (whole === undefined) return;
+        expect({ ...rest, keys: taken }).toEqual(whole);
+        let left = stopAt;
+        expect(readPlainYaml(text, () => left-- > 0) === undefined).toBe(stopAt < keys.length);
+      },
+    ),
+  );
+});
