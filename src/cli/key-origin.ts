@@ -10,7 +10,6 @@ import type { RegistryReading } from "../observe/gate-readings.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { ReadinessCheck } from "../observe/ops-server.ts";
 import type { LoadedGate } from "./load-gate.ts";
-import { RegistryOrigin } from "./registry-origin.ts";
 
 export interface KeyOrigin {
   readonly source: KeySource & { records(): Iterable<KeyRecord> };
@@ -39,11 +38,13 @@ export interface OriginParts {
   readonly keysCached: () => number;
 }
 
-export function openKeys(loaded: LoadedGate, parts: OriginParts): KeyOrigin {
-  const { registry } = loaded.config.keys;
-  return registry === undefined
-    ? new FileOrigin(loaded, parts.log)
-    : new RegistryOrigin(registry, loaded.config.cache, parts);
+export type OpenKeys = (loaded: LoadedGate, parts: OriginParts) => KeyOrigin;
+
+/** Whoever has a key file does not load all that a registry needs. */
+export async function keyOpener({ keys: { registry }, cache }: GateConfig): Promise<OpenKeys> {
+  if (registry === undefined) return (loaded, { log }) => new FileOrigin(loaded, log);
+  const { RegistryOrigin } = await import("./registry-origin.ts");
+  return (_loaded, parts) => new RegistryOrigin(registry, cache, parts);
 }
 
 class FileOrigin implements KeyOrigin {

@@ -28,7 +28,7 @@ import { createMetricsPage } from "../observe/metrics-page.ts";
 import { OpsServer, type ReadinessCheck } from "../observe/ops-server.ts";
 import { fixedOptions } from "./gate-options.ts";
 import { gateReadings } from "./gate-readings.ts";
-import { type KeyOrigin, openKeys } from "./key-origin.ts";
+import { type KeyOrigin, type OpenKeys, keyOpener } from "./key-origin.ts";
 import { type LoadedGate, type LoadResult, loadGate } from "./load-gate.ts";
 import { urlOf } from "./listener-url.ts";
 import { version } from "./version.ts";
@@ -63,7 +63,7 @@ export async function startGate(options: StartOptions, before?: LoadResult): Pro
   const upstreams = new UpstreamSet();
   const loaded = before ?? loadGate(options.configFile, options.env, upstreams);
   if (!loaded.ok) return loaded;
-  const gate = new RunningGate(options, loaded, upstreams);
+  const gate = new RunningGate(options, loaded, upstreams, await keyOpener(loaded.config));
   try {
     await gate.listen();
   } catch (error) {
@@ -92,7 +92,7 @@ export class RunningGate {
   #listeningSocket: ListeningSocket | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(options: StartOptions, loaded: LoadedGate, upstreams: UpstreamSet) {
+  constructor(options: StartOptions, loaded: LoadedGate, upstreams: UpstreamSet, openKeys: OpenKeys) {
     const clock = options.clock ?? systemClock;
     const { config } = loaded;
     this.#options = options;
