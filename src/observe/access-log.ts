@@ -29,7 +29,7 @@ export class AccessLog implements Observer {
     this.#destination.write(this.#lineOf(exchange));
   }
 
-  /** Put together by hand: through a logger, with an object in between, it cost three times as much. */
+  /** Put together by hand: through pino, with an object in between, it cost three times as much. */
   #lineOf(exchange: Exchange): string {
     const { key, note } = exchange;
     let line = `{"level":"info","time":"${this.#timeText()}","method":${quoted(exchange.method)}`;

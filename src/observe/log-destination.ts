@@ -3,7 +3,7 @@
  * reader that stalls or goes away costs lines, never memory without bound, never a request and
  * never the end of the process.
  *
- * sonic-boom 4, the usual one, is not used: its `flushSync`, which it also runs at exit,
+ * Pino's own destination (sonic-boom 4) is not used: its `flushSync`, which it also runs at exit,
  * retries every error but EAGAIN for ever, so that a closed pipe or a full disk keeps a process from
  * ending; and it fills its writes without regard to lines, so that workers on one pipe mix theirs.
  */

@@ -3,6 +3,7 @@
  * objects of other parts, so that a header, a URL or a config value cannot slip in by being a
  * property of something else.
  */
+import { pino } from "pino";
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { LogDestination } from "./log-destination.ts";
 
@@ -33,13 +34,11 @@ export interface LoggerOptions {
 }
 
 export function createLogger({ level, destination, clock = systemClock }: LoggerOptions): Logger {
-  let lowest = logLevels.indexOf(level);
+  const inner = openPino(level, destination, clock);
   const writer =
     (severity: Exclude<LogLevel, "silent">): Write =>
     (message, fields, error) => {
-      if (logLevels.indexOf(severity) < lowest) return;
-      const all = { ...fields, ...(error === undefined ? {} : errorFields(error)) };
-      destination.write(logLine(severity, clock, all, message));
+      inner[severity]({ ...fields, ...(error === undefined ? {} : errorFields(error)) }, message);
       // Program lines are rare and somebody waits for them; access lines wait for a full page.
       destination.push();
     };
@@ -51,18 +50,22 @@ export function createLogger({ level, destination, clock = systemClock }: Logger
     error: writer("error"),
     fatal: writer("fatal"),
     setLevel: (next) => {
-      lowest = logLevels.indexOf(next);
+      inner.level = next;
     },
   };
 }
 
-/**
- * The line that program and access log share: level by name, RFC 3339 time, no pid or host. JSON
- * escapes whatever could begin a line of its own.
- */
-export function logLine(level: LogLevel, clock: Clock, fields: LogFields, message: string): string {
-  const time = new Date(clock.now()).toISOString();
-  return `${JSON.stringify({ level, time, ...fields, msg: message })}\n`;
+/** The line format that program and access log share: level by name, RFC 3339 time, no pid or host. */
+export function openPino(level: LogLevel, destination: LogDestination, clock: Clock): pino.Logger {
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: () => `,"time":"${new Date(clock.now()).toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  );
 }
 
 /** An error as flat fields. Its other properties stay out: they can hold requests and options. */

@@ -5,30 +5,31 @@
 import type { Clock } from "../base/clock.ts";
 import type { AnsweredRequest } from "../registry/http-server.ts";
 import type { LogDestination } from "./log-destination.ts";
-import { logLine } from "./logger.ts";
+import { openPino } from "./logger.ts";
 
 export class RegistryAccessLog {
-  readonly #destination: LogDestination;
-  readonly #clock: Clock;
+  readonly #write: (fields: object, message: string) => void;
 
   constructor(destination: LogDestination, clock: Clock) {
-    this.#destination = destination;
-    this.#clock = clock;
+    // Its own switch (`log.access`) turns it off, not the level of the program log.
+    const inner = openPino("info", destination, clock);
+    this.#write = inner.info.bind(inner);
   }
 
-  /** Its own switch (`log.access`) turns it off, not the level of the program log. */
   answered(request: AnsweredRequest): void {
-    const fields = {
-      method: request.method,
-      route: request.route,
-      status: request.status,
-      reason: request.problem,
-      token_id: request.tokenId,
-      client_ip: request.address,
-      duration_ms: Math.round(request.durationMs * 1000) / 1000,
-      request_id: request.id,
-      aborted: request.isAborted || undefined,
-    };
-    this.#destination.write(logLine("info", this.#clock, fields, "request"));
+    this.#write(
+      {
+        method: request.method,
+        route: request.route,
+        status: request.status,
+        reason: request.problem,
+        token_id: request.tokenId,
+        client_ip: request.address,
+        duration_ms: Math.round(request.durationMs * 1000) / 1000,
+        request_id: request.id,
+        aborted: request.isAborted || undefined,
+      },
+      "request",
+    );
   }
 }
