@@ -11,22 +11,15 @@ import { type Labels, type Sample, labelText } from "./exposition.ts";
 const DURATION_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 export class DurationHistogram {
-  readonly #bounds: readonly number[];
   /** Per bucket, not cumulative; the last one is everything above the highest bound. */
-  readonly #counts: Float64Array;
+  readonly #counts = new Float64Array(DURATION_BOUNDS.length + 1);
   #sumSeconds = 0;
-
-  constructor(boundsSeconds: readonly number[] = DURATION_BOUNDS) {
-    this.#bounds = boundsSeconds;
-    this.#counts = new Float64Array(boundsSeconds.length + 1);
-  }
 
   observe(ms: number): void {
     // A negative, infinite or NaN duration would spoil the sum for good.
     const seconds = ms > 0 && ms < Infinity ? ms / 1000 : 0;
-    const bounds = this.#bounds;
     let bucket = 0;
-    while (bucket < bounds.length && seconds > (bounds[bucket] ?? 0)) bucket++;
+    while (bucket < DURATION_BOUNDS.length && seconds > (DURATION_BOUNDS[bucket] ?? 0)) bucket++;
     this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1;
     this.#sumSeconds += seconds;
   }
@@ -40,7 +33,7 @@ export class DurationHistogram {
     let cumulative = 0;
     for (const [bucket, count] of this.#counts.entries()) {
       cumulative += count;
-      const bound = this.#bounds[bucket];
+      const bound = DURATION_BOUNDS[bucket];
       lines.push([`${name}_bucket{${prefix}le="${bound ?? "+Inf"}"}`, cumulative]);
     }
     lines.push([`${name}_sum${suffix}`, this.#sumSeconds], [`${name}_count${suffix}`, cumulative]);

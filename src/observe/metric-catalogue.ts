@@ -1,6 +1,6 @@
 /**
  * Every metric of the gate, by name: the contract with dashboards and alerts. Knows no values.
- * Process metrics (`process_*`, `nodejs_*`) stand in process-metrics.ts and are not listed.
+ * Process metrics (`process_*`, `nodejs_*`) come from prom-client and are not listed.
  */
 import type { FamilyKind } from "./exposition.ts";
 
