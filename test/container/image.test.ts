@@ -74,6 +74,32 @@ describe.skipIf(!canRunContainers())("the image", { timeout: 300_000 }, () => {
     });
   });
 
+  test("holds its code compiled: for its own user, who cannot change it, and as that user's Node takes it", async () => {
+    const files = await engine.files(image);
+    const { stdout: writable } = await runChild("find", [
+      join(files, "app"),
+      "-perm",
+      "/022",
+      "-not",
+      "-type",
+      "l",
+    ]);
+    expect(writable).toBe("");
+    const inside = [
+      "--userspec=65532:65532",
+      files,
+      "/usr/local/bin/keyward",
+      "check",
+      "--config",
+      "/none.yaml",
+    ];
+    const env = { NODE_COMPILE_CACHE: "/app/compiled", NODE_DEBUG_NATIVE: "COMPILE_CACHE" };
+    const { stdout, stderr } = await runChild("/usr/sbin/chroot", inside, { env });
+    const count = (what: string): number => `${stdout}${stderr}`.split(what).length - 1;
+    expect(count("was rejected")).toBe(0);
+    expect(count("was accepted")).toBeGreaterThan(100);
+  });
+
   test("holds Node, Keyward and what they load: no shell, no package manager, at most 150 MB", async () => {
     const files = await engine.files(image);
     const { stdout } = await runChild("du", ["--summarize", "--bytes", files]);
