@@ -217,7 +217,7 @@ test("a port that is taken is a failure, and leaves neither port open", async ()
   }
 });
 
-test("a gate starts without the WebSocket client inside Node, which costs more than all of its own modules", async () => {
+test("a gate starts without the WebSocket client inside Node", async () => {
   await using folder = await makeTempFolder();
   const tell = `process.on("exit", () => console.error(process.moduleLoadList.filter((name) => /undici/.test(name))))`;
   const probe = await folder.write("probe.cjs", tell);
