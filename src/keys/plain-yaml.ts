@@ -1,7 +1,7 @@
 /**
  * A fast reader for the plain part of YAML that key files are written in: block maps and lists,
  * one-line scalars, one-line `{ }` and `[ ]`. Reading 10,000 keys with the full parser takes about a
- * second, during which a reloading gate would answer nobody; this takes some twenty milliseconds. It
+ * second, during which a reloading gate would answer nobody; this takes some forty milliseconds. It
  * walks the text once: lines and keys that were objects of their own cost V8 more to collect than to read.
  *
  * It never guesses: whatever it does not surely read as the full parser would (escapes, anchors, tags,
