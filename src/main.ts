@@ -4,7 +4,6 @@
  * for the gate.
  */
 import { nearestWord } from "./base/edit-distance.ts";
-import { loadLeanHttp } from "./base/lean-http.ts";
 import { type Command, type CommandIo, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./cli/command.ts";
 import { type CommandName, commandNames, isCommandName, overview } from "./cli/help.ts";
 import { version } from "./cli/version.ts";
@@ -63,7 +62,6 @@ async function main(args: readonly string[], io: CommandIo): Promise<number> {
 
 async function runCommand(name: CommandName, args: readonly string[], io: CommandIo): Promise<number> {
   try {
-    await loadLeanHttp();
     const { run } = await loaders[name]();
     return await run(args, io);
   } catch (error) {

@@ -12,7 +12,7 @@ import { loadGateConfig } from "../../src/config/load.ts";
 import { loadKeyFile } from "../../src/keys/file-source.ts";
 import { type GateFiles, makeKey, writeGateFiles } from "../support/fixtures.ts";
 import { startChild } from "../support/child.ts";
-import { launcher, startGateProcess } from "../support/gate-process.ts";
+import { launcher } from "../support/gate-process.ts";
 import { lastingPort } from "../support/listening.ts";
 import { type TempFolder, makeTempFolder } from "../support/temp-folder.ts";
 
@@ -215,14 +215,4 @@ test("a port that is taken is a failure, and leaves neither port open", async ()
   } finally {
     await new Promise((resolve) => holder.close(resolve));
   }
-});
-
-test("a gate starts without the WebSocket client inside Node", async () => {
-  await using folder = await makeTempFolder();
-  const tell = `process.on("exit", () => console.error(process.moduleLoadList.filter((name) => /undici/.test(name))))`;
-  const probe = await folder.write("probe.cjs", tell);
-  const { configFile } = await writeScene(folder, 1);
-  await using gate = await startGateProcess(configFile, { nodeOptions: ["--require", probe] });
-  await gate.stop();
-  expect(gate.child.stderr).toBe("[]\n");
 });
