@@ -6,6 +6,7 @@ import { type IncomingMessage, STATUS_CODES, type ServerResponse } from "node:ht
 import { type DenialCode, denialCodes } from "../errors/catalogue.ts";
 import { type ErrorPolicy, type RenderedDenial, renderDenial } from "../errors/bodies.ts";
 import type { Denial } from "../errors/denial.ts";
+import { endWithChunk } from "./answer-body.ts";
 
 /** Seconds in `Retry-After` of a 503 that names none. */
 const RETRY_AFTER_SECONDS = 1;
@@ -88,7 +89,8 @@ export function sendAnswer(
   // With its reason: one that could not be sent may be left over from the upstream's answer.
   res.writeHead(answer.status, STATUS_CODES[answer.status] ?? "", headers);
   if (isWhole) {
-    res.end(req.method === "HEAD" ? undefined : answer.body);
+    if (req.method === "HEAD") res.end();
+    else endWithChunk(res, answer.body);
     return;
   }
   if (req.method !== "HEAD") res.write(answer.body);
