@@ -8,9 +8,9 @@ import { Backoff } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Exchange, Observer } from "../gate/exchange.ts";
 import { type RegistryFault, faultOfError } from "../keys/registry-fault.ts";
-import type { UsageBatch, UsageItem } from "../keys/wire.ts";
+import type { UsageBatch } from "../keys/wire.ts";
 import type { UsageSpool } from "./usage-spool.ts";
-import { UsageTally } from "./usage-tally.ts";
+import { type Counted, UsageTally, itemOf } from "./usage-tally.ts";
 
 export interface UsageReporterOptions {
   readonly clock: Clock;
@@ -32,12 +32,17 @@ export interface UsageReporterOptions {
 export type BatchResult = "counted" | "failed" | "refused" | "dropped";
 
 interface Batch {
-  readonly body: string;
+  body(): string;
 }
 
 /** Items of one batch: together a quarter of what a registry takes at least. */
 const ITEMS_MAX = 1000;
-/** From so many waiting batches on they are made only when they are full. */
+/**
+ * Pairs of key and route that are summed up in memory. Batches are made before their time only where
+ * more are in use: made for every thousand, they were more work than the requests, and lost usage.
+ */
+const PAIRS_MAX = 20 * ITEMS_MAX;
+/** From so many waiting batches on use is summed up for as long as there is room. */
 const WAITING_FEW = 60;
 const WAITING_MAX = 240;
 const RETRY_MIN_MS = 1000;
@@ -73,7 +78,7 @@ export class UsageReporter implements Observer {
     const { spool, intervalMs, onFault } = this.#options;
     try {
       const bodies = (await spool?.load()) ?? [];
-      this.#waiting.push(...bodies.map((body) => ({ body })));
+      this.#waiting.push(...bodies.map((body) => ({ body: () => body })));
     } catch (error) {
       onFault("the usage spool cannot be read", {}, error);
     }
@@ -88,7 +93,7 @@ export class UsageReporter implements Observer {
     if (exchange.key === undefined) return;
     this.#tally.add(exchange, this.#options.clock.now());
     this.#isSpooled = false;
-    if (this.#tally.size >= ITEMS_MAX) this.#seal();
+    if (this.#tally.size >= PAIRS_MAX) this.#seal();
   }
 
   /** Sends what there is, for at most so long; what is left is in the spool. */
@@ -109,32 +114,37 @@ export class UsageReporter implements Observer {
     void this.#sendAll();
   }
 
-  /** Makes a batch of what was counted since the last one. */
+  /** Makes batches of what was counted since the last ones. */
   #seal(): void {
-    const items = this.#tally.items();
-    if (items.length === 0) return;
+    if (this.#tally.size === 0) return;
+    const nowMs = this.#options.clock.now();
+    const batches = this.#batches(nowMs);
     this.#tally.clear();
     this.#isSpooled = false;
-    this.#seq++;
-    const nowMs = this.#options.clock.now();
-    const batch = this.#batch(items, this.#seq, nowMs);
+    this.#seq += batches.length;
     this.#sinceMs = nowMs;
     if (this.#isUnsupported) return;
-    this.#waiting.push({ body: JSON.stringify(batch) });
-    if (this.#waiting.length <= WAITING_MAX) return;
+    this.#waiting.push(...batches);
+    const excess = this.#waiting.length - WAITING_MAX;
+    if (excess <= 0) return;
     // Not the first one, which may be under way.
-    this.#waiting.splice(1, 1);
-    this.results.dropped++;
+    this.#waiting.splice(1, excess);
+    this.results.dropped += excess;
     this.#options.onFault("usage is lost: too many batches wait for the registry", {
       dropped: this.results.dropped,
     });
   }
 
-  #batch(items: UsageItem[], seq: number, nowMs: number): UsageBatch {
+  /** What was counted until now, under the numbers that follow. */
+  #batches(nowMs: number): Batch[] {
     const { gate, boot } = this.#options;
     // A clock that was set back must not end a time before it began.
     const from = new Date(Math.min(this.#sinceMs, nowMs)).toISOString();
-    return { gate, boot, seq, from, to: new Date(nowMs).toISOString(), items };
+    const to = new Date(nowMs).toISOString();
+    const seq = this.#seq + 1;
+    return this.#tally
+      .portions(ITEMS_MAX)
+      .map((counted, n) => makeBatch({ gate, boot, seq: seq + n, from, to }, counted));
   }
 
   #sendAll(): Promise<void> {
@@ -148,7 +158,7 @@ export class UsageReporter implements Observer {
     for (let batch = this.#waiting[0]; batch !== undefined; batch = this.#waiting[0]) {
       if (this.#abort.signal.aborted || clock.monotonic() < this.#retryAtMs) return;
       try {
-        await send(batch.body, this.#abort.signal);
+        await send(batch.body(), this.#abort.signal);
         this.results.counted++;
         this.#backoff.reset();
       } catch (error) {
@@ -187,13 +197,17 @@ export class UsageReporter implements Observer {
     const { spool, onFault, clock } = this.#options;
     if (spool === undefined || this.#isSpooled) return this.#spooling;
     this.#isSpooled = true;
-    const bodies = this.#waiting.map(({ body }) => body);
-    // Under the number that it will be sent by: whichever of the two arrives first counts.
-    const items = this.#tally.items();
-    if (items.length > 0) bodies.push(JSON.stringify(this.#batch(items, this.#seq + 1, clock.now())));
+    // What is still being counted is under the numbers that it will be sent by: whichever arrives first counts.
+    const bodies = [...this.#waiting, ...this.#batches(clock.now())].map((batch) => batch.body());
     this.#spooling = this.#spooling
       .then(() => spool.save(bodies))
       .catch((error: unknown) => onFault("the usage spool cannot be written", {}, error));
     return this.#spooling;
   }
+}
+
+/** Written out when it is needed, so that many batches made at once hold nothing up. */
+function makeBatch(head: Omit<UsageBatch, "items">, counted: readonly Counted[]): Batch {
+  let body: string | undefined;
+  return { body: () => (body ??= JSON.stringify({ ...head, items: counted.map(itemOf) })) };
 }

@@ -6,7 +6,8 @@ import type { Exchange } from "../gate/exchange.ts";
 import type { UsageItem } from "../keys/wire.ts";
 import { isKeyDenied } from "./key-series.ts";
 
-interface Counted {
+/** What one key has used of one route. */
+export interface Counted {
   readonly keyId: string;
   readonly route: string;
   requests: number;
@@ -24,12 +25,13 @@ const ROUTE_LENGTH_MAX = 512;
 
 export class UsageTally {
   #byKey = new Map<string, Map<string, Counted>>();
-  #size = 0;
+  /** In the order in which they were first used, which later use does not change. */
+  #counted: Counted[] = [];
   #requests = 0;
 
   /** Pairs of key and route. */
   get size(): number {
-    return this.#size;
+    return this.#counted.length;
   }
 
   /** Admitted and refused requests together. */
@@ -40,7 +42,7 @@ export class UsageTally {
   /** Adds a finished exchange; one without a key is nobody's use. */
   add(exchange: Exchange, nowMs: number): void {
     if (exchange.key === undefined) return;
-    const counted = this.#counted(exchange.key.id, exchange.route ?? NO_ROUTE);
+    const counted = this.#countedOf(exchange.key.id, exchange.route ?? NO_ROUTE);
     this.#requests++;
     if (isKeyDenied(exchange) && exchange.denial !== undefined) {
       counted.denied ??= {};
@@ -54,17 +56,20 @@ export class UsageTally {
     counted.lastUsedMs = Math.max(counted.lastUsedMs, nowMs);
   }
 
-  items(): UsageItem[] {
-    return [...this.#byKey.values()].flatMap((routes) => Array.from(routes.values(), itemOf));
+  /** All of it so far, in portions of at most so many; what is added later goes on in the last, or in more. */
+  portions(itemsMax: number): (readonly Counted[])[] {
+    const count = Math.ceil(this.size / itemsMax);
+    return Array.from({ length: count }, (_, n) => this.#counted.slice(n * itemsMax, (n + 1) * itemsMax));
   }
 
+  /** Begins anew; portions that were taken stay as they are. */
   clear(): void {
     this.#byKey = new Map();
-    this.#size = 0;
+    this.#counted = [];
     this.#requests = 0;
   }
 
-  #counted(keyId: string, route: string): Counted {
+  #countedOf(keyId: string, route: string): Counted {
     const routes = this.#byKey.get(keyId) ?? new Map<string, Counted>();
     if (routes.size === 0) this.#byKey.set(keyId, routes);
     const known = routes.get(route);
@@ -80,12 +85,13 @@ export class UsageTally {
       lastUsedMs: 0,
     };
     routes.set(route, made);
-    this.#size++;
+    this.#counted.push(made);
     return made;
   }
 }
 
-function itemOf(counted: Counted): UsageItem {
+/** As the protocol says it. */
+export function itemOf(counted: Counted): UsageItem {
   return {
     key_id: counted.keyId,
     route: counted.route,

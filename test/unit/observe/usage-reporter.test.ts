@@ -7,7 +7,7 @@ import { RegistryFault, type RegistryFaultKind } from "../../../src/keys/registr
 import { type UsageBatch, type UsageItem, usageBatchSchema } from "../../../src/keys/wire.ts";
 import { UsageReporter } from "../../../src/observe/usage-reporter.ts";
 import { UsageSpool } from "../../../src/observe/usage-spool.ts";
-import { UsageTally } from "../../../src/observe/usage-tally.ts";
+import { UsageTally, itemOf } from "../../../src/observe/usage-tally.ts";
 import { makeCountedKey, makeExchange, observe } from "../../support/exchanges.ts";
 import { makeTempFolder } from "../../support/temp-folder.ts";
 import { waitFor } from "../../support/wait-for.ts";
@@ -83,7 +83,7 @@ describe("tally", () => {
     add({ status: 401, denial: "key_expired" });
     add({ route: undefined, status: 403, denial: "route_denied" });
     tally.add(makeExchange({}), 0);
-    expect(tally.items()).toEqual([
+    expect(tally.portions(10).flat().map(itemOf)).toEqual([
       {
         key_id: "key_1",
         route: "memories",
@@ -106,7 +106,25 @@ describe("tally", () => {
     ]);
     expect([tally.size, tally.requests]).toEqual([2, 8]);
     tally.clear();
-    expect([tally.size, tally.requests, tally.items()]).toEqual([0, 0, []]);
+    expect([tally.size, tally.requests, tally.portions(10)]).toEqual([0, 0, []]);
+  });
+
+  test("portions begin alike however much is added between two looks at them", () => {
+    const tally = new UsageTally();
+    const add = (id: string, route: string): void =>
+      tally.add(makeExchange({ key: makeCountedKey(table, id), route }), 1000);
+    const pairs = (): string[][] =>
+      tally.portions(2).map((items) => items.map(({ keyId, route }) => `${keyId} ${route}`));
+    for (const id of ["key_1", "key_2", "key_3"]) add(id, "memories");
+    expect(pairs()).toEqual([["key_1 memories", "key_2 memories"], ["key_3 memories"]]);
+    add("key_1", "search");
+    add("key_2", "memories");
+    add("key_4", "memories");
+    expect(pairs()).toEqual([
+      ["key_1 memories", "key_2 memories"],
+      ["key_3 memories", "key_1 search"],
+      ["key_4 memories"],
+    ]);
   });
 });
 
@@ -201,6 +219,36 @@ describe("reporter", () => {
     expect(receiver.requests).toBe(2500);
   });
 
+  test("sums up what many keys use, however often: an interval costs a batch for each thousand", async () => {
+    const receiver = new Receiver();
+    const { reporter } = makeReporter(receiver, { intervalMs: 60_000 });
+    await reporter.start();
+    for (let round = 0; round < 5; round++) {
+      for (let index = 0; index < 3000; index++) use(reporter, `key_${index}`);
+    }
+    await reporter.close(1000);
+    expect(receiver.received.map(({ seq, items }) => [seq, items.length])).toEqual([
+      [1, 1000],
+      [2, 1000],
+      [3, 1000],
+    ]);
+    expect(receiver.items.every(({ requests }) => requests === 5)).toBe(true);
+  });
+
+  test("loses nothing of 3,000 keys while the registry is away for longer than batches are kept", async () => {
+    const receiver = new Receiver();
+    receiver.fail = () => "unreachable";
+    const { reporter, faults } = makeReporter(receiver, { intervalMs: 1 });
+    await reporter.start();
+    for (let round = 0; round < 100; round++) {
+      for (let index = 0; index < 3000; index++) use(reporter, `key_${index}`);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    receiver.fail = undefined;
+    await reporter.close(10_000);
+    expect([reporter.results.dropped, faults, receiver.requests]).toEqual([0, [], 300_000]);
+  });
+
   test(
     "keeps a bounded number while the registry is away, drops the oldest and counts them",
     { timeout: 60_000 },
@@ -210,7 +258,7 @@ describe("reporter", () => {
       const { reporter, faults } = makeReporter(receiver, { intervalMs: 5 });
       await reporter.start();
       for (let index = 0; index < 300_000; index++)
-        use(reporter, `key_${index % 5000}`, 1, `route_${index % 60}`);
+        use(reporter, `key_${index % 5000}`, 1, `route_${index % 61}`);
       expect(reporter.results.dropped).toBeGreaterThan(0);
       expect(faults).toContain("usage is lost: too many batches wait for the registry");
       receiver.fail = undefined;
