@@ -5,7 +5,7 @@ import { createProxyServer } from "http-proxy-3";
 const [port, upstream] = process.argv.slice(2);
 const proxy = createProxyServer({
   target: `http://${upstream}`,
-  agent: new Agent({ keepAlive: true, maxSockets: 128 }),
+  agent: new Agent({ keepAlive: true, maxSockets: 1024 }),
   xfwd: true,
 });
 proxy.on(
