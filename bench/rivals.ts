@@ -1,5 +1,5 @@
 /** Who is compared: how each is set up and started. Their configs stand in bench/rivals/. */
-import { appendFile, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -44,6 +44,8 @@ function backendOf(lab: Lab, kind: BackendKind): string {
 
 interface GateSetup {
   readonly keys?: number;
+  /** Where the keys are; without it in a file. */
+  readonly source?: "file" | "registry";
   readonly routes?: number;
   readonly workers?: number;
   readonly access?: boolean;
@@ -57,7 +59,8 @@ const before = process.env["BENCH_BEFORE"];
 
 /** The gate as shipped: `node src/keyward.js serve`. */
 function gate(name: string, title: string, setup: GateSetup = {}): Rival {
-  const { keys = KEYS, routes = 10, workers = 1, access = false, client = "auto", folder: of } = setup;
+  const { keys = KEYS, source = "file", routes = 10, workers = 1 } = setup;
+  const { access = false, client = "auto", folder: of } = setup;
   return {
     name,
     title,
@@ -73,7 +76,7 @@ function gate(name: string, title: string, setup: GateSetup = {}): Rival {
         workers: String(workers),
         access: String(access),
         client,
-        keys: await writeKeys(lab, folder, keys),
+        keys: await (source === "file" ? writeKeyFile(folder, keys) : serveKeys(lab, keys)),
         routes: routesOf(routes),
       });
       return await lab.start({
@@ -94,16 +97,17 @@ function gate(name: string, title: string, setup: GateSetup = {}): Rival {
   };
 }
 
-/** Up to so many in a file; more come from a registry, which any web server can be. */
-const KEYS_IN_FILE_MAX = 100_000;
+async function writeKeyFile(folder: string, count: number): Promise<string> {
+  const file = join(folder, "keys.yaml");
+  await writeFile(file, keyFileOf(count));
+  return `{ file: ${JSON.stringify(file)} }`;
+}
 
-async function writeKeys(lab: Lab, folder: string, count: number): Promise<string> {
-  if (count <= KEYS_IN_FILE_MAX) {
-    const file = join(folder, "keys.yaml");
-    await writeFile(file, keyFileOf(count));
-    return `{ file: ${JSON.stringify(file)} }`;
-  }
-  const file = join(lab.folder, "files/keys");
+/** A registry can be any web server: the one that is the backend gives them out. */
+async function serveKeys(lab: Lab, count: number): Promise<string> {
+  const name = `registry-${count}`;
+  await mkdir(join(lab.folder, "files", name), { recursive: true });
+  const file = join(lab.folder, "files", name, "keys");
   await writeFile(file, "");
   let page = "";
   for (const line of snapshotOf(count)) {
@@ -113,7 +117,7 @@ async function writeKeys(lab: Lab, folder: string, count: number): Promise<strin
     page = "";
   }
   await appendFile(file, page);
-  return `{ registry: { url: "http://${lab.backend}", mode: sync } }`;
+  return `{ registry: { url: "http://${lab.backend}/${name}", mode: sync } }`;
 }
 
 /** Routes of a memory service, the one that is used among them, and others to search through. */
@@ -201,7 +205,12 @@ export const rivals: readonly Rival[] = [
   gate("keyward-log", "Keyward, access log on", { access: true }),
   gate("keyward-undici", "Keyward, client: undici", { client: "undici" }),
   gate("keyward-2-workers", "Keyward, 2 workers", { workers: 2 }),
-  ...[100, 1_000_000].map((keys) => gate(`keyward-${keys}-keys`, `Keyward, ${keys} keys`, { keys })),
+  gate("keyward-100-keys", "Keyward, 100 keys", { keys: 100 }),
+  gate("keyward-registry", "Keyward, 10000 keys from a registry", { source: "registry" }),
+  gate("keyward-1000000-keys", "Keyward, 1000000 keys from a registry", {
+    keys: 1_000_000,
+    source: "registry",
+  }),
   ...[100, 1000].map((routes) => gate(`keyward-${routes}-routes`, `Keyward, ${routes} routes`, { routes })),
   ...(before === undefined
     ? []

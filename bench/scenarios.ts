@@ -156,7 +156,7 @@ export const scenarios: readonly Scenario[] = [
   simple("churn", "a connection for each request", ALL, { churns: true }),
   {
     ...simple("keys", "10² to 10⁶ keys, 5,000 of them in use", [], {}),
-    rivals: ["keyward-100-keys", "keyward", "keyward-1000000-keys"],
+    rivals: ["keyward-100-keys", "keyward", "keyward-registry", "keyward-1000000-keys"],
     measure: (round) => underLoad(round, { ...GET, secrets: spread(KEYS_OF[round.rival.name] ?? 10_000) }),
   },
   simple("routes", "10 to 1,000 routes", ["keyward", "keyward-100-routes", "keyward-1000-routes"], {}),

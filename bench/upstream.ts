@@ -24,6 +24,13 @@ function send(res: ServerResponse, type: string, body: Buffer): void {
   res.end(body);
 }
 
+/** A registry is a list of keys and nothing else: `/registry-<n>/keys`. */
+function sendKeys(res: ServerResponse, url: string): void {
+  const [name = ""] = /^\/registry-\d+\/keys(?=$|\?)/.exec(url) ?? [];
+  if (name === "") res.writeHead(404).end();
+  else send(res, "application/x-ndjson", file(name));
+}
+
 /** Every open stream gets an event each 20 ms, all at once, as a fan-out does. */
 const streams = new Set<ServerResponse>();
 const EVENT = 'event: memory\ndata: {"id":"m_1","text":"Ada prefers tea","at":"2026-11-21T00:00:00Z"}\n\n';
@@ -42,7 +49,7 @@ const server = createServer((req, res) => {
   if (req.url === "/v1/memories/stream") openStream(res);
   else if (req.url === "/v1/memories/64k") send(res, "application/octet-stream", file("64k"));
   else if (req.url === "/v1/memories/1m") send(res, "application/octet-stream", file("1m"));
-  else if (req.url?.startsWith("/keys") === true) send(res, "application/x-ndjson", file("keys"));
+  else if (req.url?.startsWith("/registry-") === true) sendKeys(res, req.url);
   else if (req.method === "POST") req.on("end", () => send(res, "application/json", small)).resume();
   else send(res, "application/json", small);
 });
