@@ -81,7 +81,11 @@ const upstream = z
   .strictObject({
     url: upstreamUrl,
     auth: auth.optional(),
-    connections: integer(1, 10_000, "Connections open to the backend at once, per process.").default(128),
+    connections: integer(
+      1,
+      10_000,
+      "Connections open to the backend at once, per process. Each open event stream holds one.",
+    ).default(128),
     queue: integer(0, 100_000, "Requests that wait for a free connection before more get 503.").default(1024),
     timeouts,
     host: z
