@@ -10,7 +10,11 @@ type FixedOptions = Pick<
 >;
 
 export function fixedOptions({ bounds, timeouts, upstreams }: GateConfig, log: Logger): FixedOptions {
-  const upstreamConnections = Object.values(upstreams).reduce((sum, { connections }) => sum + connections, 0);
+  // Open streams have connections of their own, as many as requests may wait.
+  const upstreamConnections = Object.values(upstreams).reduce(
+    (sum, { connections, queue }) => sum + connections + queue,
+    0,
+  );
   const connectionsMax = connectionsThatFit(bounds.connections, upstreamConnections);
   if (connectionsMax < bounds.connections) {
     log.warn("fewer client connections than bounds.connections: the process may not open more files", {

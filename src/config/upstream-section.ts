@@ -84,9 +84,13 @@ const upstream = z
     connections: integer(
       1,
       10_000,
-      "Connections open to the backend at once, per process. Each open event stream holds one.",
+      "Requests under way at the backend at once, per process, each on a connection of its own.",
     ).default(128),
-    queue: integer(0, 100_000, "Requests that wait for a free connection before more get 503.").default(1024),
+    queue: integer(
+      0,
+      100_000,
+      "How many more may wait for a connection; beyond that requests get 503. Open event streams and WebSockets count here, and keep their connections.",
+    ).default(1024),
     timeouts,
     host: z
       .enum(["upstream", "client"])

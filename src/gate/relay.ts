@@ -26,6 +26,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
   sweepSlot: number | undefined = undefined;
   insideSlot: number | undefined = undefined;
   uploadSlot: number | undefined = undefined;
+  streamSlot: number | undefined = undefined;
   readonly #call: Call;
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
@@ -50,6 +51,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
   #isAnswered = false;
   #isPaused = false;
   #isEventStream = false;
+  #isUpstreamDone = false;
   #isDone = false;
 
   constructor(admitted: Admitted, call: Call, context: RelayContext, expectsContinue: boolean) {
@@ -118,9 +120,8 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
   onResponseStart(controller: Controller, status: number, _headers: unknown, statusText?: string): void {
     this.#movement.note();
     if (status < 200) {
-      if (!this.#isDone) {
-        relayInterim(controller, status, ++this.#interims, this.#call, this.#context.identityNames);
-      }
+      if (this.#isDone) return;
+      relayInterim(controller, status, ++this.#interims, this.#call, this.#context.identityNames);
       return;
     }
     if (status > 599) throw Object.assign(new Error("status out of range"), { code: "UND_ERR_RES_STATUS" });
@@ -135,6 +136,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
     this.#res.writeHead(status, reasonOf(statusText), head.headers);
     // Not flushHeaders(): that sends the fields as UTF-8, which changes bytes beyond ASCII.
     if (this.#isEventStream) this.#res.write("", "latin1");
+    if (this.#isEventStream && isWhole) this.admitted.upstream.room.becameStream(this);
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {
@@ -163,7 +165,8 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
 
   onResponseEnd(): void {
     if (this.#isDone) return;
-    this.admitted.upstream.room.leave(this);
+    this.#isUpstreamDone = true;
+    this.admitted.upstream.ended(this);
     if (!this.#isAnswered) {
       if (this.#isRequestWhole()) this.#res.end();
       else endAfterDrain(this.#req, this.#res);
@@ -256,8 +259,8 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
 
   /** Of the answer under way: has it a foreseeable end? */
   get answering(): "endless" | "finite" | undefined {
-    const isUnderWay = this.#isHeadReceived && !this.#isAnswered;
-    return isUnderWay ? (this.#isEventStream ? "endless" : "finite") : undefined;
+    if (!this.#isHeadReceived || this.#isAnswered) return undefined;
+    return this.#isEventStream ? "endless" : "finite";
   }
 
   /** Ends the exchange from our side, for example because its key was revoked. */
@@ -268,13 +271,12 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
   // --- endings
 
   #fail(denial: Denial): void {
-    const res = this.#res;
     this.#stop(new BodyFault("client_gone"));
-    if (res.headersSent) {
+    if (this.#res.headersSent) {
       // Never a clean end: the client must see that the answer is not whole.
       this.#exchange.aborted = true;
       this.#exchange.note = denial.note ?? denial.code;
-      res.destroy();
+      this.#res.destroy();
       return;
     }
     this.#context.deny(this.#call, denial);
@@ -288,7 +290,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
 
   #release(): void {
     this.#isDone = true;
-    if (!this.#isPending) this.admitted.upstream.room.leave(this);
+    if (!this.#isPending && !this.#isUpstreamDone) this.admitted.upstream.room.leave(this);
     this.#context.sweeper.delete(this);
   }
 

@@ -15,8 +15,9 @@ export interface UpstreamOptions {
   /** `http://host:port`, `https://host:port`, or `http://localhost` with a socket path. */
   readonly origin: string;
   readonly socketPath: string | undefined;
+  /** Requests under way at once. */
   readonly connectionsMax: number;
-  /** Requests that may wait for a connection; more are refused with 503. */
+  /** Requests that may wait for a connection, together with open event streams and WebSockets; more get 503. */
   readonly queueMax: number;
   readonly connectTimeoutMs: number;
   /** From the whole request sent to the response head. */
@@ -65,8 +66,8 @@ export class Upstream {
   /** Name checked against the upstream's certificate; undefined without TLS. */
   readonly #serverName: string | undefined;
   /**
-   * Never more inside than the pool has connections. The pool has a queue of its own, but a
-   * request cannot be taken out of that one: clients that come and leave would fill it.
+   * Never more inside, with the streams outside, than the pool has connections. The pool has a queue
+   * of its own, but a request cannot be taken out of that one: clients that come and leave would fill it.
    */
   readonly room: WaitingRoom;
   #onEmpty: (() => void) | undefined;
@@ -91,7 +92,7 @@ export class Upstream {
   get pool(): Pool {
     const options = this.#options;
     this.#pool ??= new (undici().Pool)(options.origin, {
-      connections: options.connectionsMax,
+      connections: options.connectionsMax + options.queueMax,
       pipelining: 1,
       allowH2: false,
       // The relay's own timers cover queue, first byte and idle; undici's stop while it is paused.
@@ -118,6 +119,12 @@ export class Upstream {
     const named = this.#serverName === undefined ? {} : { servername: this.#serverName };
     // It would close the connection after every HEAD without `reset`.
     this.pool.dispatch({ ...options, ...named, reset: false }, handler);
+  }
+
+  /** An answer has ended: its place is free as soon as its connection is, which undici sees two turns later. */
+  ended(visitor: Visitor): void {
+    if (this.#lean !== undefined) this.room.leave(visitor);
+    else setImmediate(() => setImmediate(() => this.room.leave(visitor)));
   }
 
   /** Is there room for one more request? Others may have to give way. */

@@ -6,7 +6,9 @@
  * - requests whose body is still coming get half of the places, those that are whole all of them;
  * - callers take turns;
  * - while somebody waits, those that only wait for their own client keep half of the places. Of the
- *   others the slowest give way.
+ *   others the slowest give way;
+ * - an open event stream gives its place back, and takes one of those in which others would wait: a
+ *   hundred agents that listen must not be the end of all requests.
  *
  * Knows nothing of HTTP.
  */
@@ -17,9 +19,10 @@ import { SlotList } from "./slot-list.ts";
 export interface Visitor extends Waiter {
   /** Its body is not here yet, and is not known to come. */
   readonly isUploading: boolean;
-  /** The room's, as is the next. */
+  /** The room's, as are the next. */
   insideSlot?: number | undefined;
   uploadSlot?: number | undefined;
+  streamSlot?: number | undefined;
   /** For how long it has been held up by its own client; 0 when it is not. */
   heldUpMs(nowMs: number): number;
   /** A connection is free, or may be opened: dispatch now. */
@@ -35,11 +38,16 @@ const RELIEF_INTERVAL_MS = 50;
 
 export class WaitingRoom {
   readonly #places: number;
+  readonly #seats: number;
   readonly #uploadPlaces: number;
   readonly #visitorsMax: number;
   readonly #inside = new SlotList<"insideSlot", Visitor>("insideSlot");
   /** Those of them whose body is still coming. */
   readonly #uploading = new SlotList<"uploadSlot", Visitor>("uploadSlot");
+  /** Open event streams, outside. */
+  readonly #streams = new SlotList<"streamSlot", Visitor>("streamSlot");
+  /** Those that are still inside, because there are so many; few, and mostly none. */
+  readonly #streamsInside = new Set<Visitor>();
   readonly #whole = new FairQueue<Visitor>();
   readonly #uploads = new FairQueue<Visitor>();
   readonly #whenEmpty: () => void;
@@ -48,11 +56,12 @@ export class WaitingRoom {
   #relievedMs = -Infinity;
 
   /**
-   * @param places connections
+   * @param places for requests under way
    * @param seats how many may wait for one
    */
   constructor(places: number, seats: number, whenEmpty: () => void) {
     this.#places = places;
+    this.#seats = seats;
     this.#uploadPlaces = Math.max(1, Math.floor(places / 2));
     this.#visitorsMax = places + seats;
     this.#whenEmpty = whenEmpty;
@@ -63,7 +72,11 @@ export class WaitingRoom {
   }
 
   get isEmpty(): boolean {
-    return this.#inside.size + this.waiting === 0;
+    return this.#size === 0;
+  }
+
+  get #size(): number {
+    return this.#inside.size + this.waiting + this.#streams.size;
   }
 
   /**
@@ -75,14 +88,14 @@ export class WaitingRoom {
     // Bodies that are long in coming give way to new ones: most are whole in a moment.
     const uploadsMax = Math.max(1, Math.floor(this.#visitorsMax / 2));
     if (isUploading && this.#uploads.size >= uploadsMax) this.#uploads.longest()[0]?.giveWay();
-    if (this.#inside.size + this.waiting + others < this.#visitorsMax) return true;
+    if (this.#size + others < this.#visitorsMax) return true;
     const longest = this.#whole.longest();
     if (longest.length > this.#whole.lengthFor(caller) + 1) {
       longest.at(-1)?.giveWay();
     } else if (!isUploading) {
       this.#uploads.longest()[0]?.giveWay();
     }
-    return this.#inside.size + this.waiting + others < this.#visitorsMax;
+    return this.#size + others < this.#visitorsMax;
   }
 
   /** Lets the visitor enter, now or when its turn comes. Call only while there is room. */
@@ -104,10 +117,32 @@ export class WaitingRoom {
     this.#admit();
   }
 
+  /** The visitor's answer is an event stream: it goes on for as long as both sides like. */
+  becameStream(visitor: Visitor): void {
+    if (visitor.insideSlot === undefined) return;
+    this.#streamsInside.add(visitor);
+    this.#moveStreamsOut();
+    if (this.waiting > 0) this.#admit();
+  }
+
+  #moveStreamsOut(): void {
+    for (const visitor of this.#streamsInside) {
+      if (this.#streams.size >= this.#seats) return;
+      this.#streamsInside.delete(visitor);
+      this.#inside.delete(visitor);
+      this.#uploading.delete(visitor);
+      this.#streams.add(visitor);
+    }
+  }
+
   /** The visitor is done, or no longer wants to enter. Harmless when it left before. */
   leave(visitor: Visitor): void {
     if (this.#inside.delete(visitor)) this.#uploading.delete(visitor);
-    else if (!this.#uploads.delete(visitor)) this.#whole.delete(visitor);
+    else if (!this.#streams.delete(visitor) && !this.#uploads.delete(visitor)) this.#whole.delete(visitor);
+    if (this.#streamsInside.size > 0) {
+      this.#streamsInside.delete(visitor);
+      this.#moveStreamsOut();
+    }
     if (this.waiting > 0) this.#admit();
     if (this.isEmpty) this.#whenEmpty();
   }

@@ -2,9 +2,9 @@
 import { once } from "node:events";
 import { expect, test } from "vitest";
 import { type KeyFixture, makeKey, writeKeys } from "../../support/fixtures.ts";
-import { type OpenAnswer, open } from "../../support/http-client.ts";
+import { type OpenAnswer, ask, open } from "../../support/http-client.ts";
 import { connectRaw } from "../../support/raw-client.ts";
-import { startRawUpstream } from "../../support/raw-upstream.ts";
+import { answerOf, startRawUpstream } from "../../support/raw-upstream.ts";
 import { type SseUpstream, startSseUpstream } from "../../support/sse-upstream.ts";
 import { type TestGate, startTestGate } from "../../support/test-gate.ts";
 import { waitFor, within } from "../../support/wait-for.ts";
@@ -116,3 +116,41 @@ test("a reload that leaves a key alone leaves its streams alone", async () => {
   }
   client.leave();
 });
+
+test.for(["auto", "undici"])(
+  "requests go on beside more streams than connections (client: %s)",
+  async (client) => {
+    const key = makeKey();
+    await using upstream = await startRawUpstream({
+      onMessage: ({ target }, connection) =>
+        connection.send(
+          target.endsWith("/events")
+            ? "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+            : answerOf(200, "tea"),
+        ),
+    });
+    await using gate = await startTestGate({
+      upstreamUrl: upstream.url,
+      keys: [key],
+      config: { upstreams: { default: { url: upstream.url, connections: 2, queue: 4, client } } },
+    });
+    const asked = () => ask(`${gate.url}/v1/memories/m_1`, { key: key.secret });
+    const streams = [];
+    for (let n = 0; n < 4; n++)
+      streams.push(await open(`${gate.url}/v1/memories/events`, { key: key.secret }));
+    const answers = await Promise.all(
+      Array.from({ length: 2 }, () => ask(`${gate.url}/v1/memories/m_1`, { key: key.secret })),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    expect(streams.every(({ stream }) => !stream.readableEnded)).toBe(true);
+
+    // These keep their connections: the bound holds for everything together.
+    for (let n = 0; n < 2; n++)
+      streams.push(await open(`${gate.url}/v1/memories/events`, { key: key.secret }));
+    expect((await asked()).status).toBe(503);
+    streams[0]?.stream.destroy();
+    streams[0]?.stream.destroy();
+    await waitFor("the place of one", () => asked().then(({ status }) => status === 200));
+    for (const { stream } of streams) stream.destroy();
+  },
+);

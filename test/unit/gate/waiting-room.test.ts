@@ -260,3 +260,48 @@ test("it looks no more often than every fifty milliseconds", () => {
   room.relieve(1050);
   expect(inside.filter(({ state }) => state === "gone")).toHaveLength(1);
 });
+
+test("open streams leave their places to others, and take those in which others would wait", () => {
+  const { room, come, ask } = scene(2, 3);
+  const streams = come("a1", "b1");
+  const [waiting] = come("c1");
+  expect(waiting?.state).toBe("waiting");
+  for (const stream of streams) room.becameStream(stream);
+  expect(waiting?.state).toBe("inside");
+  const [inside, third] = come("d1", "e1");
+  expect(statesOf([inside, third].flatMap((guest) => guest ?? []))).toEqual(["inside", "waiting"]);
+  // Two streams, two inside, one waits: that is all there is room for.
+  expect(ask("f1").state).toBe("outside");
+  streams[0]?.leave();
+  expect(ask("g1").state).toBe("waiting");
+});
+
+test("where nobody may wait a stream keeps its place; beyond the seats the next ones do", () => {
+  const none = scene(1, 0);
+  const [only] = none.come("a1");
+  if (only !== undefined) none.room.becameStream(only);
+  expect(none.ask("b1").state).toBe("outside");
+
+  const { room, come } = scene(2, 1);
+  const [first, second] = come("a1", "a2");
+  for (const stream of [first, second]) if (stream !== undefined) room.becameStream(stream);
+  const [third, fourth] = come("b1", "b2");
+  expect(third?.state).toBe("inside");
+  expect(fourth?.state).toBe("waiting");
+  // Its seat goes to the stream that is still inside, and that one's place to who waits.
+  first?.leave();
+  expect(fourth?.state).toBe("inside");
+  expect(come("b3")[0]?.state).toBe("waiting");
+});
+
+test("a room with an open stream is not empty; one that left before it became a stream stays away", () => {
+  const { room, come } = scene(1, 1);
+  const [stream] = come("a1");
+  if (stream === undefined) throw new Error("nobody came");
+  room.becameStream(stream);
+  expect(room.isEmpty).toBe(false);
+  stream.leave();
+  expect(room.isEmpty).toBe(true);
+  room.becameStream(stream);
+  expect(room.isEmpty).toBe(true);
+});
