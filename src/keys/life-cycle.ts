@@ -109,9 +109,14 @@ export function revokeKey(record: KeyRecord, nowMs: number): KeyRecord {
   return record.revoked_at === undefined ? { ...record, revoked_at: formatInstant(nowMs) } : record;
 }
 
+/** RFC 3339 has no years but these. */
+const FIRST_MS = Date.parse("0000-01-01T00:00:00Z");
+const LAST_MS = Date.parse("9999-12-31T23:59:59Z");
+
 /** RFC 3339 in UTC, whole seconds rounded down: a limit may come early, never late. */
 export function formatInstant(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+  const writableMs = Math.min(Math.max(ms, FIRST_MS), LAST_MS);
+  return `${new Date(writableMs).toISOString().slice(0, 19)}Z`;
 }
 
 function successorExpiry(record: KeyRecord, nowMs: number): string | undefined {

@@ -10,7 +10,7 @@ import {
   rotateKey,
   statusOf,
 } from "../../../src/keys/life-cycle.ts";
-import type { KeyRecord } from "../../../src/keys/record.ts";
+import { type KeyRecord, keyRecordSchema } from "../../../src/keys/record.ts";
 
 const NOW_MS = Date.parse("2026-06-01T12:00:00Z");
 const HOUR_MS = 3_600_000;
@@ -102,6 +102,14 @@ describe("rotation", () => {
     const { successor } = rotated(created({ expires_at: formatInstant(NOW_MS + 90 * DAY_MS) }));
     expect(successor.expires_at).toBe(formatInstant(NOW_MS + 91 * DAY_MS));
   });
+
+  test.for(["9999-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00"])(
+    "the successor of a key until %s has an end that can be written",
+    (expires_at) => {
+      const { successor } = rotated(created({ expires_at }));
+      expect(keyRecordSchema.parse(successor).expires_at).toBe("9999-12-31T23:59:59Z");
+    },
+  );
 
   test("where it is not known when the key was made, its successor ends when it would have", () => {
     const { created_at: _, ...record } = created({ expires_at: "2027-01-01T00:00:00Z" });
