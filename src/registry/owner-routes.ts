@@ -4,6 +4,7 @@ import type { Clock } from "../base/clock.ts";
 import { randomBase62, type RandomBytes } from "../base/random.ts";
 import { keyRecordSchema } from "../keys/record.ts";
 import { type Outcome, type Route, route } from "./api.ts";
+import { fieldFault } from "./key-input.ts";
 import { definedOnly, pageInput, readPage } from "./paging.ts";
 import { Problem } from "./problem.ts";
 import type { Actor, NewAuditEntry, Organization, Project, Store } from "./store.ts";
@@ -176,6 +177,8 @@ function projectWriting({ store, clock, random }: OwnerRouteParts): readonly Rou
         name: body.name,
       };
       if ((await store.getProject(project.id)) !== undefined) return new Problem("exists");
+      if ((await store.getOrganization(project.organization)) === undefined)
+        return fieldFault("/organization", "is not known; make it first");
       return shown(201, await store.putProject(project, projectAudit(actor, "create", project), clock.now()));
     },
   });

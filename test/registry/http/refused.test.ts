@@ -150,6 +150,13 @@ const refusals: readonly Refusal[] = [
     at: ["/overlap"],
   },
   {
+    request: "POST /v1/projects",
+    call: { json: { id: "proj_1", organization: "org_none" } },
+    status: 422,
+    code: "field_invalid",
+    at: ["/organization"],
+  },
+  {
     request: "POST /v1/tokens",
     call: { json: { name: "x", role: "root" }, role: "admin" },
     status: 422,
