@@ -11,6 +11,7 @@ import type { ErrorPolicy } from "../errors/bodies.ts";
 import type { DenialCode } from "../errors/catalogue.ts";
 import type { CallerDesk } from "../keys/caller-client.ts";
 import { KeyCache, type KeyCacheStats } from "../keys/cache.ts";
+import type { CompiledKey } from "../keys/compiled-key.ts";
 import type { KeyCounterTable } from "../keys/counters.ts";
 import { type KeyFormat, compileKeyFormat } from "../keys/format.ts";
 import type { ScopeInclusion } from "../keys/scope-cover.ts";
@@ -21,7 +22,7 @@ import type { CorsPolicy } from "./cors.ts";
 import type { CredentialPlace } from "./credential.ts";
 import type { GateRoute } from "./gate-route.ts";
 import { HeaderTable } from "./header-table.ts";
-import { type IdentityNames, compileKey } from "./identity.ts";
+import { type IdentityNames, compileKey, recompileKey } from "./identity.ts";
 import { KeySpotter } from "./key-spotter.ts";
 import { Replies } from "./reply.ts";
 import { Lookalikes } from "./lookalikes.ts";
@@ -53,6 +54,8 @@ export interface GateState {
   readonly keyFormat: KeyFormat;
   readonly spotter: KeySpotter;
   readonly keys: KeyCache;
+  /** What this config makes of a key that another one has compiled. */
+  readonly recompile: (key: CompiledKey) => CompiledKey;
   readonly trustedProxies: BlockList | undefined;
   readonly replies: Replies;
   /** Lower case: names of the identity headers, kept out of answers. */
@@ -64,8 +67,11 @@ export interface GateState {
   readonly scopeInclusion: ScopeInclusion;
 }
 
-/** Questions to a key source under way at once; a file answers at once and never comes near. */
-const LOOKUPS_IN_FLIGHT_MAX = 256;
+/**
+ * Questions to a key source under way at once; a file answers at once and never comes near. As many
+ * as the look-ups of a registry take: clients that all come back at once have a key each.
+ */
+const LOOKUPS_IN_FLIGHT_MAX = 2048;
 
 export function compileGate(
   config: GateConfig,
@@ -101,6 +107,7 @@ export function compileGate(
     keyFormat,
     spotter: new KeySpotter(keyFormat),
     keys: compileCache(config, identity, scopes, parts),
+    recompile: (key) => recompileKey(key, identity, scopes),
     trustedProxies: config.trusted_proxies.length === 0 ? undefined : compileNetworks(config.trusted_proxies),
     replies: new Replies(compileErrors(config)),
     identityNames: new Set(identityHeaders.map((name) => name.toLowerCase())),

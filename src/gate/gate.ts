@@ -67,8 +67,11 @@ export class Gate {
   /** Requests that begin from now on are decided by this state. */
   setState(state: GateState): void {
     const previous = this.#serving.state;
+    if (previous.keys !== state.keys) {
+      state.keys.takeOver(previous.keys, state.recompile);
+      previous.keys.close();
+    }
     this.#serving = this.#serve(state);
-    if (previous.keys !== state.keys) previous.keys.close();
     this.#haveKeysChanged = true;
   }
 

@@ -58,7 +58,15 @@ export function compileKey(
   };
 }
 
-function renderIdentity(record: KeyRecord, names: IdentityNames): string[] {
+/** The same key under another config: what the config decides is made anew. */
+export function recompileKey(key: CompiledKey, names: IdentityNames, scopes: ScopeTable): CompiledKey {
+  return { ...key, scopeSet: scopes.holding(key.scopes), identityHeaders: renderIdentity(key, names) };
+}
+
+type IdentityFacts = Pick<KeyRecord | CompiledKey, "id" | "organization" | "project" | "environment"> &
+  Pick<KeyRecord | CompiledKey, "folders" | "scopes">;
+
+function renderIdentity(record: IdentityFacts, names: IdentityNames): string[] {
   const headers: string[] = [];
   const add = (name: string | null, value: string | undefined): void => {
     if (name !== null && value !== undefined) headers.push(name, value);

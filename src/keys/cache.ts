@@ -56,6 +56,8 @@ interface Entry {
   readonly key: CompiledKey;
   /** `Clock.monotonic()` */
   readonly confirmedMs: number;
+  /** The source had to ask: it may not be able to say it again. */
+  readonly isLookedUp: boolean;
 }
 
 /** One question to the source and everybody who waits for it. */
@@ -141,6 +143,13 @@ export class KeyCache {
     for (const { key } of this.#keys.values()) yield key;
   }
 
+  /** Takes what an earlier cache has looked up: a reload must not forget it while the registry is away. */
+  takeOver(earlier: KeyCache, recompile: (key: CompiledKey) => CompiledKey): void {
+    this.#refill(earlier.#keys, earlier.#keys.max, (entry) =>
+      entry.isLookedUp ? { ...entry, key: recompile(entry.key) } : undefined,
+    );
+  }
+
   /** Stops following the source. The cache must not be asked afterwards. */
   close(): void {
     this.#unsubscribe();
@@ -157,7 +166,7 @@ export class KeyCache {
     } catch (error) {
       answer = sourceFailed(error);
     }
-    if (!(answer instanceof Promise)) return this.#settle(digest, answer, waiting);
+    if (!(answer instanceof Promise)) return this.#settle(digest, answer, waiting, false);
     return this.#follow(digest, answer, waiting, attempt);
   }
 
@@ -167,7 +176,7 @@ export class KeyCache {
       this.#inFlight--;
       if (!flight.isOutdated) {
         this.#flights.delete(digest);
-        return this.#settle(digest, resolution, flight.waiting);
+        return this.#settle(digest, resolution, flight.waiting, true);
       }
       // Neither stored nor given to anybody: it may be what a revocation has just ended.
       if (attempt < ATTEMPTS_MAX) return this.#askAgain(digest, flight.waiting, attempt + 1);
@@ -187,7 +196,7 @@ export class KeyCache {
     return newer.promise;
   }
 
-  #settle(digest: Digest, resolution: Resolution, waiting: number): KeyAnswer {
+  #settle(digest: Digest, resolution: Resolution, waiting: number, isLookedUp: boolean): KeyAnswer {
     if (resolution.kind === "unavailable") return this.#withoutAnswer(digest, waiting, resolution);
     if (resolution.kind === "unknown") {
       this.stats.misses.negative += waiting;
@@ -201,16 +210,14 @@ export class KeyCache {
     try {
       key = this.#compile(resolution.record, digest);
     } catch (error) {
-      return this.#withoutAnswer(
-        digest,
-        waiting,
-        unavailable(`the key record cannot be used: ${messageOf(error)}`),
-      );
+      const why = unavailable(`the key record cannot be used: ${messageOf(error)}`);
+      return this.#withoutAnswer(digest, waiting, why);
     }
     this.stats.misses.positive += waiting;
     const ttl = Math.max(1, Math.min(this.#options.ttlMs, resolution.ttlMs ?? Infinity));
-    if (this.#keys.size >= this.#keys.max && this.#keys.max < this.#options.keysMax) this.#grow();
-    this.#keys.set(digest, { key, confirmedMs: this.#clock.monotonic() }, { ttl });
+    const { max, size } = this.#keys;
+    if (size >= max && max < this.#options.keysMax) this.#refill(this.#keys, max * GROWTH, (entry) => entry);
+    this.#keys.set(digest, { key, confirmedMs: this.#clock.monotonic(), isLookedUp }, { ttl });
     return key;
   }
 
@@ -225,23 +232,22 @@ export class KeyCache {
     });
   }
 
-  /** Everything moves to larger tables, in the order of its use and as old as it is. */
-  #grow(): void {
-    const before = this.#keys;
+  /** New tables with what `change` keeps of these, in the order of its use and as old as it is. */
+  #refill(before: LRUCache<Digest, Entry>, max: number, change: (entry: Entry) => Entry | undefined): void {
     const nowMs = this.#clock.monotonic() + 1;
-    this.#keys = this.#makeKeys(Math.min(before.max * GROWTH, this.#options.keysMax));
+    this.#keys = this.#makeKeys(Math.min(max, this.#options.keysMax));
     // Stale keys move too: they are what is served while the source is away.
     before.allowStale = true;
-    for (const digest of before.rkeys()) this.#move(before, digest, nowMs);
-  }
-
-  #move(before: LRUCache<Digest, Entry>, digest: Digest, nowMs: number): void {
-    const entry = before.peek(digest, { allowStale: true });
-    if (entry === undefined) return;
-    const leftMs = before.getRemainingTTL(digest);
-    // A ttl must be positive: what is stale has had one of 1 ms, long ago.
-    const age = leftMs > 0 ? { ttl: leftMs, start: nowMs } : { ttl: 1, start: nowMs - 2 };
-    this.#keys.set(digest, entry, age);
+    for (const digest of before.rkeys()) {
+      const was = before.peek(digest);
+      const entry = was && change(was);
+      if (entry === undefined) continue;
+      const leftMs = Math.min(before.getRemainingTTL(digest), this.#options.ttlMs);
+      // A ttl must be positive: what is stale has had one of 1 ms, long ago.
+      const age = leftMs > 0 ? { ttl: leftMs, start: nowMs } : { ttl: 1, start: nowMs - 2 };
+      this.#keys.set(digest, entry, age);
+    }
+    before.allowStale = false;
   }
 
   #withoutAnswer(digest: Digest, waiting: number, why: Unavailable): CompiledKey | Unavailable {

@@ -102,14 +102,16 @@ test("what a gate says of its registry stands in its metrics", async () => {
   }
 });
 
+const DEFAULT_MAX_STALE_MS = 10 * 60_000;
+
 describe("reload", () => {
   async function change(
     gate: RegistryGate,
-    alter: (registry: Record<string, unknown>) => void,
+    alter: (registry: Record<string, unknown>, config: Record<string, unknown>) => void,
   ): Promise<void> {
     const file = gate.folder.file("keyward.yaml");
     const config = parse(await readFile(file, "utf8")) as { keys: { registry: Record<string, unknown> } };
-    alter(config.keys.registry);
+    alter(config.keys.registry, config);
     await writeFile(file, stringify(config));
     const reloads = (): number => gate.log().filter(({ msg }) => msg === "reloaded").length;
     const before = reloads();
@@ -126,6 +128,19 @@ describe("reload", () => {
     await waitFor("another call", () => gate.registry.asked.length > before);
     const { headers } = gate.registry.asked.at(-1) ?? {};
     expect(headers?.authorization).toBe("Bearer another-token");
+  });
+
+  test("keys that were looked up serve on while the registry is away, as the new config says", async () => {
+    const key = makeKey();
+    const options = { mode: "lookup" };
+    await using gate = await RegistryGate.start({ keys: [key], options });
+    expect(await gate.status(key)).toBe(200);
+    await gate.registry.down();
+    await change(gate, (_registry, config) => (config["identity"] = { organization: "X-Tenant" }));
+    const answer = await gate.ask(key);
+    expect([answer.status, answer.text]).toEqual([200, expect.stringContaining('"X-Tenant"')]);
+    gate.clock.monotonicMs += DEFAULT_MAX_STALE_MS + 1000;
+    expect(await gate.status(key)).toBe(503);
   });
 
   test("another registry needs a restart, and says so; the old one is followed on", async () => {

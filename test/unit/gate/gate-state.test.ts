@@ -5,8 +5,10 @@ import { compileGate, type GateState } from "../../../src/gate/gate-state.ts";
 import type { Upstream } from "../../../src/gate/upstream.ts";
 import { KeyCacheStats } from "../../../src/keys/cache.ts";
 import { KeyCounterTable } from "../../../src/keys/counters.ts";
+import { digestOf } from "../../../src/keys/digest.ts";
 import { makeKey } from "../../support/fixtures.ts";
 import { type ConfigChange, gateConfig, GateScene, sourceOf, valuesOf } from "../../support/gate-scene.ts";
+import { ManualSource } from "../../support/manual-source.ts";
 
 const scenes: GateScene[] = [];
 
@@ -255,6 +257,14 @@ describe("the rest of the way", () => {
     scene.clock.advance(8000);
     ask();
     expect(asked).toBe(5);
+  });
+
+  test("asks for two thousand keys at once, as when all clients come back", () => {
+    const source = new ManualSource();
+    const scene = new GateScene({ source });
+    scenes.push(scene);
+    for (let key = 0; key < 2000; key++) void scene.state.keys.resolve(digestOf(`key ${key}`));
+    expect(source.questions.length).toBe(2000);
   });
 });
 

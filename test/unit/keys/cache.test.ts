@@ -278,3 +278,72 @@ describe("bounds", () => {
     expect(stats.misses.positive).toBe(2);
   });
 });
+
+describe("a cache that takes over from an earlier one, as at a reload", () => {
+  const NAMED = { name: "made anew" };
+  const OTHER = digestOf("mem_live_fedcba9876543210");
+
+  /** An earlier cache that was told late of DIGEST and of OTHER, and the one after it. */
+  async function succession(options = {}): Promise<{ earlier: KeyCache; cache: KeyCache }> {
+    const earlier = scene.cache();
+    for (const digest of [DIGEST, OTHER]) {
+      const waiting = earlier.resolve(digest);
+      scene.source.questions.at(-1)?.answer(FOUND);
+      await waiting;
+    }
+    const cache = scene.cache(options);
+    cache.takeOver(earlier, (key) => ({ ...key, ...NAMED }));
+    earlier.close();
+    return { earlier, cache };
+  }
+
+  test("knows what was looked up, compiled anew, and asks nobody", async () => {
+    const { cache } = await succession();
+    expect(resolveNow(cache)).toMatchObject({ id: "key_1", ...NAMED });
+    expect([cache.entries().positive, scene.source.questions.length]).toEqual([2, 2]);
+  });
+
+  test("does not make it younger: it is asked again when the ttl of either is over", async () => {
+    const { cache } = await succession({ ttlMs: 10_000 });
+    scene.clock.advance(10_001);
+    expect(cache.resolve(DIGEST)).toBeInstanceOf(Promise);
+    const late = (await succession()).cache;
+    scene.clock.advance(CACHE_OPTIONS.ttlMs - 1000);
+    const later = scene.cache();
+    later.takeOver(late, (key) => key);
+    scene.clock.advance(1001);
+    expect(later.resolve(DIGEST)).toBeInstanceOf(Promise);
+  });
+
+  test("serves it while the source is down, until max_stale since it was confirmed", async () => {
+    const first = await succession();
+    scene.clock.advance(CACHE_OPTIONS.ttlMs + 1);
+    // Stale by now, and taken over once more.
+    const cache = scene.cache();
+    cache.takeOver(first.cache, (key) => key);
+    scene.answering(DOWN);
+    expect(resolveNow(cache)).toMatchObject({ id: "key_1" });
+    scene.clock.advance(CACHE_OPTIONS.maxStaleMs);
+    expect(resolveNow(cache)).toEqual(DOWN);
+  });
+
+  test("forgets it when it changes", async () => {
+    const { cache } = await succession();
+    scene.source.emit({ kind: "changed", digest: DIGEST });
+    expect([cache.resolve(DIGEST), cache.resolve(OTHER)]).toMatchObject([expect.any(Promise), NAMED]);
+  });
+
+  test("keeps the ones used last when it is smaller", async () => {
+    const { cache } = await succession({ keysMax: 1 });
+    expect([cache.resolve(OTHER), cache.resolve(DIGEST)]).toMatchObject([NAMED, expect.any(Promise)]);
+  });
+
+  test("leaves what the source says at once to the source", () => {
+    scene.answering(FOUND);
+    const earlier = scene.cache();
+    resolveNow(earlier);
+    const cache = scene.cache();
+    cache.takeOver(earlier, (key) => key);
+    expect(cache.entries().positive).toBe(0);
+  });
+});
