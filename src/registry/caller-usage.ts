@@ -37,7 +37,7 @@ export function callerUsageRoutes(parts: CallerParts): readonly Route[] {
     method: "GET",
     headers: CALLER_HEADERS,
     answers: { 200: { description: "Sums.", schema: usageSchema } },
-    problems: ["caller_invalid", "delegation_denied", "not_found", "range_too_large"],
+    problems: ["caller_invalid", "delegation_denied", "not_found", "range_too_large", "busy"],
   } as const;
   const all = route({
     ...shared,

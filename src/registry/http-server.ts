@@ -15,7 +15,7 @@ import { randomBase62, type RandomBytes } from "../base/random.ts";
 import type { Route } from "./api.ts";
 import { type MountParts, mountRoute, sendProblem } from "./mount.ts";
 import { Problem, PROBLEM_TYPE, type ProblemCode } from "./problem.ts";
-import { StoreConflict } from "./store.ts";
+import { StoreBusy, StoreConflict } from "./store.ts";
 
 /** One request, for log and metrics; nothing in it comes from a credential, a query or a body. */
 export interface AnsweredRequest {
@@ -55,6 +55,7 @@ const KEEP_ALIVE_MS = 75_000;
 const PARAM_LENGTH_MAX = 512;
 const ID_LENGTH = 12;
 const OUTAGE_RETRY_SECONDS = 2;
+const BUSY_RETRY_SECONDS = 2;
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -165,6 +166,7 @@ async function problemOf(error: FastifyError, { onFault, pingStorage }: HttpServ
   if (error.statusCode === 400) return new Problem("request_invalid");
   if (error instanceof StoreConflict)
     return new Problem(error.kind === "exists" ? "exists" : "changed_meanwhile");
+  if (error instanceof StoreBusy) return new Problem("busy", { retryAfterSeconds: BUSY_RETRY_SECONDS });
   onFault("a request failed", error);
   try {
     await pingStorage();

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import type { Row, Statement, Work } from "./sql/work.ts";
+import { StoreBusy } from "./store.ts";
 
 type Query = (query: pg.QueryConfig) => Promise<pg.QueryResult>;
 
@@ -28,6 +29,16 @@ function bound(value: Statement["params"][number]): unknown {
 export async function checkOut(pool: pg.Pool): Promise<Session> {
   const client = await pool.connect();
   return new Session(client, (isBroken) => client.release(isBroken));
+}
+
+/** The same from a pool that is small on purpose: who waited for a turn in vain is told to come again. */
+export async function checkOutInTurn(pool: pg.Pool): Promise<Session> {
+  try {
+    return await checkOut(pool);
+  } catch (error) {
+    const isFull = pool.totalCount >= pool.options.max && pool.idleCount === 0;
+    throw isFull ? new StoreBusy("too many reads of PostgreSQL are under way", { cause: error }) : error;
+  }
 }
 
 export class Session implements AsyncDisposable {

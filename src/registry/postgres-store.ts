@@ -8,7 +8,7 @@ import { type RandomBytes, systemRandom } from "../base/random.ts";
 import { migrateSchema } from "./migrations/migration.ts";
 import { postgresMigrations } from "./migrations/postgres.ts";
 import { ChangeListener, CHANNEL } from "./postgres-listener.ts";
-import { checkOut, repeated, runWork, Session } from "./postgres-session.ts";
+import { checkOut, checkOutInTurn, repeated, runWork, Session } from "./postgres-session.ts";
 import { newEpoch } from "./sql/changes.ts";
 import type { DatabaseView, SqlDatabase, WriteOptions } from "./sql/database.ts";
 import { sqlStore } from "./sql/sql-store.ts";
@@ -139,7 +139,7 @@ class PostgresDatabase implements SqlDatabase {
   }
 
   async readAside<T>(work: () => Work<T>): Promise<T> {
-    await using session = await checkOut(this.#aside);
+    await using session = await checkOutInTurn(this.#aside);
     return await session.transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", work);
   }
 
@@ -157,7 +157,7 @@ class PostgresDatabase implements SqlDatabase {
   }
 
   async openView(): Promise<DatabaseView> {
-    const session = await checkOut(this.#views);
+    const session = await checkOutInTurn(this.#views);
     this.#openViews.add(session);
     try {
       await session.run(select("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));

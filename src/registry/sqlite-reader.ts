@@ -6,6 +6,7 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { Row, Statement, Work } from "./sql/work.ts";
+import { StoreBusy } from "./store.ts";
 
 export type ReaderCall = Statement;
 export type ReaderAnswer = { readonly rows: readonly Row[] } | { readonly error: unknown };
@@ -25,7 +26,7 @@ export class SqliteReader {
   }
 
   async read<T>(work: () => Work<T>): Promise<T> {
-    if (this.#waiting >= WAITING_MAX) throw new Error("too many reads wait for the SQLite file");
+    if (this.#waiting >= WAITING_MAX) throw new StoreBusy("too many reads wait for the SQLite file");
     this.#waiting++;
     const turn = this.#last.then(() => this.#inOneMoment(work));
     this.#last = turn.catch(() => undefined);

@@ -143,6 +143,9 @@ export class InvalidPage extends Error {
   }
 }
 
+/** Thrown when so many wait for the same already that whoever asks had better come again. */
+export class StoreBusy extends Error {}
+
 /** Thrown when an answer would hold more than anybody can use: ask for less, or in larger steps. */
 export class ResultTooLarge extends Error {}
 
@@ -242,7 +245,8 @@ export interface Store {
   /**
    * From the start of the step that `from` lies in up to and without `to`, ordered by time and group;
    * steps without use are absent. Where fine steps are gone, use shows at the start of its hour or day.
-   * However much is read, nothing else waits for it. Throws ResultTooLarge rather than read without end.
+   * However much is read, nothing else waits for it. Throws ResultTooLarge rather than read without end, and
+   * StoreBusy where too many others read already.
    */
   usage(query: UsageQuery): Promise<readonly UsagePoint[]>;
   /** What the points of all groups add up to, read by as long steps as will do. */

@@ -94,7 +94,7 @@ export function usageRoutes({ store, clock }: UsageRouteParts): readonly Route[]
       project: keyFilterInput.project,
       environment: keyFilterInput.environment,
     }),
-    problems: ["range_too_large"],
+    problems: ["range_too_large", "busy"],
     run: async ({ query: { from, to, step, group_by, key, ...filter } }) =>
       await answer(
         store,
@@ -110,7 +110,7 @@ export function usageRoutes({ store, clock }: UsageRouteParts): readonly Route[]
     summary: "Usage of one key",
     params: z.object({ id: keyIdSchema }),
     query: z.strictObject(range),
-    problems: ["not_found", "range_too_large"],
+    problems: ["not_found", "range_too_large", "busy"],
     async run({ params, query }) {
       if ((await store.getKey(params.id)) === undefined) return new Problem("not_found");
       return await answer(store, clock, query, { groupBy: "none", keys: [params.id] });

@@ -38,6 +38,19 @@ test("every call answers 503 storage_unavailable with Retry-After, also to token
   expect((await registry.call("GET /v1/api-keys")).status).toBe(200);
 });
 
+test("usage that too many others read already is 503 busy with Retry-After, and nobody's fault", async () => {
+  await using registry = await startRegistry();
+  // One read more than may wait is refused as long as none is done, which takes a thread to start.
+  const answers = await Promise.all(Array.from({ length: 150 }, () => registry.call("GET /v1/usage")));
+  const refused = answers.filter(({ status }) => status !== 200);
+  expect(refused.length).toBeGreaterThan(0);
+  for (const answer of refused) {
+    expect([answer.status, answer.json()]).toMatchObject([503, { code: "busy" }]);
+    expect(answer.headers["retry-after"]).toBe("2");
+  }
+  expect(registry.faults).toEqual([]);
+});
+
 test("a bug is 500, not an outage, and tells the client nothing", async () => {
   const wrap = (store: Store): Store =>
     withCalls(store, () => ({ getKey: () => Promise.reject(new TypeError("x is not a function")) }));

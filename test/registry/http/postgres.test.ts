@@ -106,6 +106,17 @@ describe.skipIf(programs === undefined)("registries on one PostgreSQL", () => {
     }
   });
 
+  test("a snapshot for which there is no connection is 503 busy, and nobody's fault", async () => {
+    await using registry = await startRegistry({ storage: await server.newDatabase() });
+    const reading = Array.from({ length: 4 }, () => registry.store.snapshot()[Symbol.asyncIterator]());
+    await Promise.all(reading.map((batches) => batches.next()));
+    const answer = await registry.call("GET /v1/gate/keys", { role: "gate" });
+    expect([answer.status, answer.json()]).toMatchObject([503, { code: "busy" }]);
+    for (const batches of reading) await batches.return?.();
+    expect((await registry.call("GET /v1/gate/keys", { role: "gate" })).status).toBe(200);
+    expect(registry.faults).toEqual([]);
+  });
+
   test("while PostgreSQL is away calls say so; when it is back, streams go on without a gap", async () => {
     const storage = await server.newDatabase();
     await using registry = await startRegistry({ storage, gateApi: { silenceMaxMs: 500 } });
