@@ -4,6 +4,10 @@ import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { keyFormat } from "../../src/config/key-section.ts";
+import { compileKeyFormat } from "../../src/keys/format.ts";
+import { runChild } from "../support/child.ts";
+import { launcher } from "../support/gate-process.ts";
 import { makeTempFolder } from "../support/temp-folder.ts";
 import { projectRoot, textOf } from "../support/source-files.ts";
 import { find, podsOf } from "./kubernetes.ts";
@@ -82,6 +86,17 @@ test.skipIf(kubectl === undefined)("the README's kustomization puts the gate int
     restartPolicy: "Always",
   });
   expect(find(objects, "ConfigMap").metadata.name).toBe("keyward");
+});
+
+test("the key that helm/keyward/README.md makes is one that its values let in", async () => {
+  await using folder = await makeTempFolder();
+  const page = textOf("helm/keyward/README.md");
+  const [, call = ""] = /^keyward (keys create .*)$/m.exec(page) ?? [];
+  const made = await runChild(process.execPath, [launcher, ...call.split(" ")], { cwd: folder.path });
+  const [, text = ""] = /```yaml\n(# values\.yaml\n[^]+?)```/.exec(page) ?? [];
+  const values = parse(text) as { gate: { config: { key_format: object } } };
+  const format = compileKeyFormat(keyFormat.parse(values.gate.config.key_format));
+  expect(format.check(made.stdout.trim()), made.stderr).toBeUndefined();
 });
 
 describe.skipIf(helm === undefined)("the chart", () => {
