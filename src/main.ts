@@ -4,7 +4,14 @@
  * for the gate.
  */
 import { nearestWord } from "./base/edit-distance.ts";
-import { type Command, type CommandIo, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./cli/command.ts";
+import {
+  type Command,
+  type CommandIo,
+  EXIT_FAILURE,
+  EXIT_OK,
+  EXIT_USAGE,
+  argumentFault,
+} from "./cli/command.ts";
 import { type CommandName, commandNames, isCommandName, overview } from "./cli/help.ts";
 import { version } from "./cli/version.ts";
 
@@ -66,9 +73,9 @@ async function runCommand(name: CommandName, args: readonly string[], io: Comman
     return await run(args, io);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    const code = "code" in error && typeof error.code === "string" ? error.code : "";
-    if (code.startsWith("ERR_PARSE_ARGS_")) {
-      io.stderr.write(`keyward ${name}: ${error.message}\nSee keyward ${name} --help.\n`);
+    const wrong = argumentFault(error);
+    if (wrong !== undefined) {
+      io.stderr.write(`keyward ${name}: ${wrong}\nSee keyward ${name} --help.\n`);
       return EXIT_USAGE;
     }
     // The system said no (a file is not readable, say): its message is enough. Anything else is a

@@ -17,6 +17,25 @@ export interface CommandIo {
 /** Runs one command; the promise is of the exit code. */
 export type Command = (args: readonly string[], io: CommandIo) => Promise<number>;
 
+/** What is wrong with the arguments of a call; undefined when something else is. */
+export function argumentFault(error: Error): string | undefined {
+  if (!("code" in error) || !String(error.code).startsWith("ERR_PARSE_ARGS_")) return undefined;
+  // What Node goes on to advise is for arguments that begin with a dash, which no command takes.
+  return error.message.split(". To specify a positional argument")[0];
+}
+
+/** What to do about an address that is taken; empty when that is not what is wrong. */
+export function takenPortHint(
+  error: unknown,
+  { listen, ops }: { readonly listen: { readonly port: number }; readonly ops: { readonly port: number } },
+  configFile: string,
+): string {
+  if (!(error instanceof Error) || !("code" in error) || error.code !== "EADDRINUSE") return "";
+  const port = "port" in error ? error.port : undefined;
+  const option = port === listen.port ? "listen.port" : port === ops.port ? "ops.port" : undefined;
+  return option === undefined ? "" : `; give ${option} in ${configFile} another number`;
+}
+
 /** sysexits.h for usage and config, so that scripts can tell a wrong call from a wrong file. */
 export const EXIT_OK = 0;
 export const EXIT_FAILURE = 1;

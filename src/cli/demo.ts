@@ -68,7 +68,7 @@ export async function run(args: readonly string[], io: CommandIo): Promise<numbe
     const facts = await start(values.folder, ports, io, cleanUp);
     io.stdout.write(values.json ? `${factsAsJson(facts)}\n` : guide(facts, usesColour(io)));
   } catch (error) {
-    const fault = explainFault(error, ports);
+    const fault = explainFault(error, ports, io);
     if (fault === undefined) throw error;
     io.stderr.write(`keyward demo: ${fault}\n`);
     return EXIT_FAILURE;
@@ -129,7 +129,7 @@ function faultyConfig(faults: readonly Fault[]): Error {
   return new Error(`the demo's own config is faulty: ${faults.map(formatFault).join("; ")}`);
 }
 
-function explainFault(error: unknown, ports: DemoPorts): string | undefined {
+function explainFault(error: unknown, ports: DemoPorts, io: CommandIo): string | undefined {
   if (error instanceof ForeignConfig) return `${error.message}; give --folder an empty folder`;
   if (!(error instanceof Error) || !("code" in error) || error.code !== "EADDRINUSE") return undefined;
   const taken = "port" in error ? Number(error.port) : ports.port;
@@ -139,7 +139,9 @@ function explainFault(error: unknown, ports: DemoPorts): string | undefined {
     [ports.port]: "--port",
   };
   const option = options[taken] ?? "--port";
-  return `port ${taken} is taken; choose another with ${option}, or ${option} 0 for any free one`;
+  // npm keeps options for itself unless told otherwise.
+  const call = io.env["npm_lifecycle_event"] === "start" ? `: npm start -- ${option} 0` : "";
+  return `port ${taken} is taken; choose another with ${option}, or ${option} 0 for any free one${call}`;
 }
 
 function parsePort(text: string): number | undefined {

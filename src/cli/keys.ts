@@ -5,7 +5,7 @@
  */
 import { parseArgs } from "node:util";
 import { nearestWord } from "../base/edit-distance.ts";
-import { type CommandIo, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./command.ts";
+import { type CommandIo, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, argumentFault } from "./command.ts";
 import { create, revoke, rotate } from "./keys-change.ts";
 import { CommandError, type KeysWorld, realWorld, usageError } from "./keys-command.ts";
 import { list, show, verify } from "./keys-read.ts";
@@ -35,10 +35,20 @@ const remoteCommands: ReadonlyMap<string, KeysCommand> = new Map<string, KeysCom
 function isAboutRegistry(args: readonly string[], io: CommandIo): boolean {
   const { values } = parseArgs({ args: [...args], options: PLACES, strict: false });
   const isFile = values["file"] !== undefined || values["config"] !== undefined;
-  if (values["registry"] === undefined) return !isFile && (io.env["KEYWARD_REGISTRY"] ?? "") !== "";
+  if (values["registry"] === undefined) {
+    if (!isFile && (io.env["KEYWARD_REGISTRY"] ?? "") !== "") return true;
+    const option = REGISTRY_ONLY.find((name) => values[name] !== undefined);
+    if (option === undefined) return false;
+    throw usageError(
+      `--${option} is for keys in a registry: say which, by --registry URL or KEYWARD_REGISTRY`,
+    );
+  }
   if (isFile) throw usageError("give --registry or a file, not both");
   return true;
 }
+
+/** As the help below says. */
+const REGISTRY_ONLY = ["wait", "finish", "cancel", "search", "limit", "cursor"] as const;
 
 const PLACES = {
   registry: { type: "string" },
@@ -113,9 +123,9 @@ function report(error: unknown, who: string, io: CommandIo): number {
     return error.exitCode;
   }
   if (!(error instanceof Error)) throw error;
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  if (code.startsWith("ERR_PARSE_ARGS_")) {
-    io.stderr.write(`${who}: ${error.message}\n`);
+  const wrong = argumentFault(error);
+  if (wrong !== undefined) {
+    io.stderr.write(`${who}: ${wrong}\n`);
     return EXIT_USAGE;
   }
   if (!("syscall" in error) && error.name !== "FileLockedError") throw error;

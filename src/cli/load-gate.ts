@@ -5,6 +5,7 @@ import { loadGateConfig } from "../config/load.ts";
 import type { FileStamps } from "../config/file-stamp.ts";
 import type { GateConfig } from "../config/schema.ts";
 import type { Fault } from "../document/fault.ts";
+import { MISSING } from "../document/text-file.ts";
 import { type GateParts, type GateState, compileGate } from "../gate/gate-state.ts";
 import type { Upstream } from "../gate/upstream.ts";
 import type { UpstreamSet } from "../gate/upstreams.ts";
@@ -41,7 +42,7 @@ export function loadGate(configFile: string, env: Environment, upstreamSet: Upst
   // Compiled once for its faults; the running gate compiles again with its own parts.
   const { faults } = compileGate(config, { ...trialParts(systemClock), upstreams });
   const routeFaults = faults.map((fault) => faultAt(["routes", fault.index, "path"], fault.message));
-  const allFaults = [...routeFaults, ...(keys.ok ? [] : keys.faults)];
+  const allFaults = [...routeFaults, ...(keys.ok ? [] : keys.faults.map(withWayOut))];
   if (allFaults.length > 0 || !keys.ok) return { ok: false, faults: allFaults };
   return {
     ok: true,
@@ -51,6 +52,12 @@ export function loadGate(configFile: string, env: Environment, upstreamSet: Upst
     compile: (parts) => compileGate(config, parts).state,
     upstreams,
   };
+}
+
+function withWayOut(fault: Fault): Fault {
+  return fault.message === MISSING
+    ? { ...fault, message: `${MISSING}; keyward keys create makes it` }
+    : fault;
 }
 
 const NO_FILE: LoadedKeys<CompactKeys> = { ok: true, records: new CompactKeys(), count: 0 };

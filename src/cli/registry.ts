@@ -4,9 +4,17 @@
  */
 import { parseArgs } from "node:util";
 import { nearestWord } from "../base/edit-distance.ts";
-import { type CommandIo, EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./command.ts";
-import { CommandError } from "./keys-command.ts";
-import { configOption, readConfig } from "./registry-config.ts";
+import {
+  type CommandIo,
+  EXIT_CONFIG,
+  EXIT_FAILURE,
+  EXIT_OK,
+  EXIT_USAGE,
+  argumentFault,
+  takenPortHint,
+} from "./command.ts";
+import { CommandError, failure } from "./keys-command.ts";
+import { CONFIG_DEFAULT, configOption, readConfig } from "./registry-config.ts";
 import { untilStopped } from "./until-stopped.ts";
 
 export const registryHelp = `Usage: keyward registry [--config registry.yaml]
@@ -69,7 +77,11 @@ async function serve(args: readonly string[], io: CommandIo): Promise<number> {
   const { values } = parseArgs({ args: [...args], options: configOption });
   const config = readConfig(values.config, io);
   const { startRegistry } = await import("./registry-process.ts");
-  return await untilStopped(await startRegistry({ config }));
+  const registry = await startRegistry({ config }).catch((error: unknown) => {
+    const hint = takenPortHint(error, config, values.config ?? CONFIG_DEFAULT);
+    throw hint === "" ? error : failure(`${(error as Error).message}${hint}`);
+  });
+  return await untilStopped(registry);
 }
 
 /** What was to be expected ends with one line; a bug goes on with its stack. */
@@ -80,11 +92,12 @@ function report(error: unknown, who: string, io: CommandIo): number {
     return error.exitCode;
   }
   if (!(error instanceof Error)) throw error;
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  if (code.startsWith("ERR_PARSE_ARGS_")) {
-    io.stderr.write(`${who}: ${error.message}\nSee keyward registry --help.\n`);
+  const wrong = argumentFault(error);
+  if (wrong !== undefined) {
+    io.stderr.write(`${who}: ${wrong}\nSee keyward registry --help.\n`);
     return EXIT_USAGE;
   }
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
   // The system or the database said no: its message is enough.
   if (!("syscall" in error) && !code.startsWith("ERR_SQLITE") && code === "") throw error;
   io.stderr.write(`${who}: ${error.message}\n`);

@@ -3,8 +3,8 @@ import cluster from "node:cluster";
 import { parseArgs } from "node:util";
 import { type Fault, renderFault } from "../document/fault.ts";
 import { UpstreamSet } from "../gate/upstreams.ts";
-import { type CommandIo, EXIT_CONFIG, EXIT_FAILURE, EXIT_OK } from "./command.ts";
-import { loadGate } from "./load-gate.ts";
+import { type CommandIo, EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, takenPortHint } from "./command.ts";
+import { type LoadResult, loadGate } from "./load-gate.ts";
 import { startGate } from "./running-gate.ts";
 import { PrimaryGate, workerCount } from "./serve-primary.ts";
 import { serveAsWorker } from "./serve-worker.ts";
@@ -40,14 +40,17 @@ function readArguments(args: readonly string[], io: CommandIo): string | number 
 }
 
 async function start(configFile: string, io: CommandIo): Promise<Served | number> {
+  let loaded: LoadResult | undefined;
   try {
     // Checked whole before any worker is made.
-    const loaded = loadGate(configFile, io.env, new UpstreamSet());
+    loaded = loadGate(configFile, io.env, new UpstreamSet());
     if (loaded.ok && workerCount(loaded.config.workers) > 1) return await PrimaryGate.start(loaded.config);
     const result = await startGate({ configFile, env: io.env }, loaded);
     return result.ok ? result.gate : refuse(result.faults, io);
   } catch (error) {
-    io.stderr.write(`keyward: cannot start: ${error instanceof Error ? error.message : String(error)}\n`);
+    const hint = loaded?.ok === true ? takenPortHint(error, loaded.config, configFile) : "";
+    const why = error instanceof Error ? error.message : String(error);
+    io.stderr.write(`keyward: cannot start: ${why}${hint}\n`);
     return EXIT_FAILURE;
   }
 }

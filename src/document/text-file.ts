@@ -37,9 +37,12 @@ export function readYamlFile(path: string, bytesMax: number): TextFile {
 const CUT_SHORT =
   "ends in the middle of a line, as a file does that was cut short; if it is whole, add a line break at its end";
 
+/** `problem` of a file that is not there. */
+export const MISSING = "does not exist";
+
 const PROBLEMS: Readonly<Record<string, string>> = {
-  ENOENT: "does not exist",
-  ENOTDIR: "does not exist",
+  ENOENT: MISSING,
+  ENOTDIR: MISSING,
   EACCES: "may not be read by this user",
   EPERM: "may not be read by this user",
   ELOOP: "is a symbolic link to itself",

@@ -1,9 +1,14 @@
 /** The command line as a whole: help, version, wrong calls, and an old Node. */
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { describe, expect, test } from "vitest";
 import { commandNames } from "../../src/cli/help.ts";
 import { runChild } from "../support/child.ts";
+import { makeKey, writeGateFiles } from "../support/fixtures.ts";
 import { launcher } from "../support/gate-process.ts";
+import { portOf } from "../support/listening.ts";
 import { textOf } from "../support/source-files.ts";
+import { makeTempFolder } from "../support/temp-folder.ts";
 
 function keyward(...args: readonly string[]): ReturnType<typeof runChild> {
   return runChild(process.execPath, [launcher, ...args]);
@@ -41,6 +46,22 @@ describe("without a command", () => {
     expect(code).toBe(64);
     expect(stderr).toBe('keyward: unknown command "serv". Did you mean serve?\nSee keyward --help.\n');
   });
+});
+
+test.for(["listen", "ops"])("serve says which option gave it the %s port that is taken", async (option) => {
+  const other = createServer().listen(0, "127.0.0.1");
+  await once(other, "listening");
+  await using folder = await makeTempFolder();
+  const { configFile } = await writeGateFiles(folder, {
+    upstreamUrl: "http://127.0.0.1:9",
+    keys: [makeKey()],
+    config: { [option]: { host: "127.0.0.1", port: portOf(other) } },
+  });
+  const { code, stderr } = await keyward("serve", "--config", configFile);
+  other.close();
+  expect(code).toBe(1);
+  expect(stderr.trim()).toMatch(/^keyward: cannot start: .*EADDRINUSE.*\d; give \w+\.port in /);
+  expect(stderr).toContain(`; give ${option}.port in ${configFile} another number\n`);
 });
 
 test("an old Node is told what is needed instead of failing on the syntax", async () => {

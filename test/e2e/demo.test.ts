@@ -241,6 +241,18 @@ test.for([
   }
 });
 
+test("by npm start, a taken port comes with the call that npm passes on", async () => {
+  const other = createServer().listen(0, "127.0.0.1");
+  await once(other, "listening");
+  try {
+    const args = [launcher, "demo", "--port=0", "--ops-port=0", `--registry-port=${portOf(other)}`];
+    const demo = await runChild(process.execPath, args, { env: { npm_lifecycle_event: "start" } });
+    expect(demo.stderr).toMatch(/for any free one: npm start -- --registry-port 0\n$/);
+  } finally {
+    other.close();
+  }
+});
+
 test("what it prints for people is plain when it is not a terminal", async () => {
   await using demo = await startChild(process.execPath, [launcher, "demo", ...FREE_PORTS], {
     showsKeys: true,

@@ -224,6 +224,12 @@ describe("what goes wrong is one clear line and an exit code", () => {
       64,
       /Unknown option '--frobnicate'/,
     ],
+    [["show", "key_1", "--file", "known.yaml", "--frobnicate"], 64, /: Unknown option '--frobnicate'$/],
+    [
+      ["revoke", "key_1", "--file", "known.yaml", "--wait"],
+      64,
+      /--wait is for keys in a registry: say which/,
+    ],
     [["create", "--file", "no/such/folder.yaml", "--organization", "o"], 1, /ENOENT/],
     [["list", "--file", "nowhere.yaml"], 78, /^nowhere\.yaml: does not exist$/],
     [["list", "--config", "nowhere.yaml"], 78, /^nowhere\.yaml: does not exist$/],

@@ -226,5 +226,7 @@ test("a port that is taken is one line and exit code 1", async () => {
   );
   const ended = await runRegistry(folder, ["--config", "second.yaml"]);
   expect(ended.code).toBe(1);
-  expect(ended.stderr).toMatch(/^keyward registry: .*EADDRINUSE.*\n$/);
+  expect(ended.stderr).toMatch(
+    /^keyward registry: .*EADDRINUSE.*; give listen\.port in second\.yaml another number\n$/,
+  );
 });

@@ -103,6 +103,14 @@ test("a missing config is a fault of config, not a crash", async () => {
   });
 });
 
+test("a missing key file comes with the command that makes one", async () => {
+  await using folder = await makeTempFolder();
+  await folder.write("keyward.yaml", CONFIG);
+  const { code, output } = await check(folder);
+  expect(code).toBe(EXIT_CONFIG);
+  expect(output).toContain("keys.yaml: does not exist; keyward keys create makes it\n");
+});
+
 test("help tells the options; an unknown option is a wrong call", async () => {
   await using folder = await makeTempFolder();
   expect((await check(folder, "--help")).output).toContain("--json");
