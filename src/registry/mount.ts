@@ -104,7 +104,7 @@ async function answer(
   if (begun instanceof Problem) return sendProblem(request, reply, begun);
   if (begun.kind === "repeat") {
     reply.header("idempotent-replayed", "true").type("application/json");
-    return reply.code(begun.status).send(begun.body);
+    return reply.code(begun.status).send(`${begun.body}\n`);
   }
   let outcome: Outcome | undefined;
   try {
@@ -134,14 +134,19 @@ function send(request: FastifyRequest, reply: FastifyReply, outcome: Outcome): u
   reply.headers(outcome.headers ?? {});
   if ("stream" in outcome) return reply.send(outcome.stream);
   if (outcome.json === undefined) return reply.send();
-  return reply.type("application/json").send(JSON.stringify(outcome.json));
+  return reply.type("application/json").send(lineOf(outcome.json));
 }
 
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
   request.problemCode = problem.code;
   if (problem.retryAfterSeconds !== undefined) reply.header("retry-after", String(problem.retryAfterSeconds));
   if (problem.status === 401) reply.header("www-authenticate", CHALLENGE);
-  return reply.code(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem.body()));
+  return reply.code(problem.status).type(PROBLEM_TYPE).send(lineOf(problem.body()));
+}
+
+/** Whole lines, as the gate answers too: a terminal goes on below them. */
+function lineOf(json: unknown): string {
+  return `${JSON.stringify(json)}\n`;
 }
 
 function pathOf(request: FastifyRequest): string {

@@ -31,6 +31,17 @@ test("a repeated create answers 201 with the same key and says that the secret w
   expect(await keysIn(registry)).toBe(1);
 });
 
+test("every answer is a whole line, so that a terminal goes on below it: made, repeated, refused", async () => {
+  await using registry = await startRegistry();
+  const made = await create(registry, "line");
+  const repeat = await create(registry, "line");
+  const missing = await registry.call("GET /v1/api-keys/key_none");
+  for (const { text, headers } of [made, repeat, missing]) {
+    expect(text).toMatch(/^\{.*\}\n$/);
+    expect(headers["content-length"]).toBe(String(Buffer.byteLength(text)));
+  }
+});
+
 test("a repeated rotation makes one successor", async () => {
   await using registry = await startRegistry();
   const { id } = await registry.makeKey();
