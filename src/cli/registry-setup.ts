@@ -164,7 +164,8 @@ export async function backup(args: readonly string[], io: CommandIo): Promise<nu
     if (values.json) writeJson(io, { file });
     else {
       io.stderr.write(
-        `Wrote ${target}. After a restore, run keyward registry new-epoch before the server starts.\n`,
+        `Wrote ${target}. To restore it, remove the -wal and -shm files of the database that it replaces, and run ` +
+          "keyward registry new-epoch before the server starts.\n",
       );
     }
     return EXIT_OK;

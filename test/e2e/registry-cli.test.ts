@@ -2,8 +2,11 @@
 import { copyFile, readFile, readdir, stat } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { followEvents } from "../support/event-client.ts";
+import { runChild } from "../support/child.ts";
+import { launcher } from "../support/gate-process.ts";
 import { ask } from "../support/http-client.ts";
 import { runRegistry, startRegistryProcess } from "../support/registry-process.ts";
+import { textOf } from "../support/source-files.ts";
 import { makeTempFolder, type TempFolder } from "../support/temp-folder.ts";
 
 const TOKEN = /^kwt_(gate|viewer|operator|admin)_[0-9A-Za-z]{32}\n$/;
@@ -164,6 +167,32 @@ test("a backup of a running registry holds its keys; after a restore every gate 
   const line = second.log.find(({ msg }) => msg === "registry listening");
   expect(line?.["epoch"]).toBe(before.epoch);
   expect(registry.log.find(({ msg }) => msg === "registry listening")?.["epoch"]).not.toBe(before.epoch);
+});
+
+test("the runbook's restore brings the backup back, also where the registry was killed", async () => {
+  await using folder = await makeTempFolder();
+  const operator = await newToken(folder, "operator");
+  let id: string;
+  {
+    await using registry = await startRegistryProcess(folder);
+    ({ id } = (await create(registry.url, operator)).json() as { id: string });
+    expect(await runRegistry(folder, ["backup", "saved.db"])).toMatchObject({ code: 0 });
+    await create(registry.url, operator);
+    await registry.child.stop("SIGKILL");
+  }
+  const section = textOf("config/RUNBOOK.md")
+    .split("\n## ")
+    .find((text) => text.startsWith("Store silent\n"));
+  const [, commands = ""] = /```sh\n([^]+?)```/.exec(section ?? "") ?? [];
+  expect(commands).toContain("cp saved.db keyward-registry.db");
+  const keyward = `keyward() { "${process.execPath}" "${launcher}" "$@"; }`;
+  const restored = await runChild("bash", ["-ec", `${keyward}\n${commands}`], { cwd: folder.path });
+  expect(restored.code, restored.stderr).toBe(0);
+  await using registry = await startRegistryProcess(folder);
+  const listed = (await ask(`${registry.url}/v1/api-keys`, { key: operator })).json() as {
+    items: { id: string }[];
+  };
+  expect(listed.items.map((key) => key.id)).toEqual([id]);
 });
 
 test("verify tells by its exit code whether a server keeps the protocol", async () => {
