@@ -18,8 +18,12 @@ export interface WrittenFile {
  * Replaces the file's text. A new file gets mode 0600. An existing one keeps its owner and is never
  * opened wider: what "others" may do is taken away.
  * @param path a symbolic link is followed: the file that it names is replaced, not the link
+ * @param text whole, or in parts, of which the next is asked for when the one before is written
  */
-export async function writeFileAtomically(path: string, text: string): Promise<WrittenFile> {
+export async function writeFileAtomically(
+  path: string,
+  text: string | Iterable<string>,
+): Promise<WrittenFile> {
   const target = await followLinks(path);
   const folder = dirname(target);
   const before = await statIfAny(target);

@@ -42,7 +42,7 @@ const ITEMS_MAX = 1000;
  * more are in use: made for every thousand, they were more work than the requests, and lost usage.
  */
 const PAIRS_MAX = 20 * ITEMS_MAX;
-/** From so many waiting batches on use is summed up for as long as there is room. */
+/** From so many waiting batches on use is summed up for as long as there is room, also of more pairs. */
 const WAITING_FEW = 60;
 const WAITING_MAX = 240;
 const RETRY_MIN_MS = 1000;
@@ -65,7 +65,7 @@ export class UsageReporter implements Observer {
   #retryAtMs = 0;
   #unsupportedUntilMs = Number.NEGATIVE_INFINITY;
   #isSpooled = true;
-  #spooling: Promise<void> = Promise.resolve();
+  #spooling: Promise<void> | undefined;
   #timers: NodeJS.Timeout[] = [];
 
   constructor(options: UsageReporterOptions) {
@@ -93,7 +93,7 @@ export class UsageReporter implements Observer {
     if (exchange.key === undefined) return;
     this.#tally.add(exchange, this.#options.clock.now());
     this.#isSpooled = false;
-    if (this.#tally.size >= PAIRS_MAX) this.#seal();
+    if (this.#tally.size >= this.#pairsMax) this.#seal();
   }
 
   /** Sends what there is, for at most so long; what is left is in the spool. */
@@ -105,6 +105,7 @@ export class UsageReporter implements Observer {
     await Promise.race([this.#sendAll(), giveUp]);
     this.#abort.abort();
     await this.#sending;
+    await this.#spooling;
     this.#isSpooled = false;
     await this.#spool();
   }
@@ -112,6 +113,12 @@ export class UsageReporter implements Observer {
   #report(): void {
     if (this.#waiting.length < WAITING_FEW) this.#seal();
     void this.#sendAll();
+  }
+
+  /** While the registry is away as many as there is room for: pairs grow in number, batches with time. */
+  get #pairsMax(): number {
+    const room = this.#waiting.length < WAITING_FEW ? 0 : WAITING_MAX - this.#waiting.length;
+    return Math.max(PAIRS_MAX, room * ITEMS_MAX);
   }
 
   /** Makes batches of what was counted since the last ones. */
@@ -192,16 +199,18 @@ export class UsageReporter implements Observer {
     return this.#options.clock.monotonic() < this.#unsupportedUntilMs;
   }
 
-  /** Never rejects. */
+  /** Never rejects. One at a time: on a slow disk none may wait for the others, each with all there is. */
   #spool(): Promise<void> {
     const { spool, onFault, clock } = this.#options;
-    if (spool === undefined || this.#isSpooled) return this.#spooling;
+    if (this.#spooling !== undefined) return this.#spooling;
+    if (spool === undefined || this.#isSpooled) return Promise.resolve();
     this.#isSpooled = true;
     // What is still being counted is under the numbers that it will be sent by: whichever arrives first counts.
-    const bodies = [...this.#waiting, ...this.#batches(clock.now())].map((batch) => batch.body());
-    this.#spooling = this.#spooling
-      .then(() => spool.save(bodies))
-      .catch((error: unknown) => onFault("the usage spool cannot be written", {}, error));
+    const batches = [...this.#waiting, ...this.#batches(clock.now())];
+    this.#spooling = spool
+      .save(batches.values().map((batch) => batch.body()))
+      .catch((error: unknown) => onFault("the usage spool cannot be written", {}, error))
+      .finally(() => (this.#spooling = undefined));
     return this.#spooling;
   }
 }

@@ -32,12 +32,24 @@ export class UsageSpool {
     return text.split("\n").flatMap((line) => bodyOf(line) ?? []);
   }
 
-  /** Replaces what the file holds. */
-  async save(bodies: readonly string[]): Promise<void> {
-    if (bodies.length === 0 && this.#isEmpty) return;
-    await writeFileAtomically(this.#path, bodies.map((body) => `${checksum(body)} ${body}\n`).join(""));
-    this.#isEmpty = bodies.length === 0;
+  /** Replaces what the file holds. Takes one body after the other: all at once would hold up requests. */
+  async save(bodies: Iterable<string>): Promise<void> {
+    const lines = linesOf(bodies);
+    const first = lines.next();
+    const isEmpty = first.done === true;
+    if (isEmpty && this.#isEmpty) return;
+    await writeFileAtomically(this.#path, isEmpty ? "" : chained(first.value, lines));
+    this.#isEmpty = isEmpty;
   }
+}
+
+function* linesOf(bodies: Iterable<string>): Generator<string, undefined> {
+  for (const body of bodies) yield `${checksum(body)} ${body}\n`;
+}
+
+function* chained(first: string, others: Iterable<string>): Generator<string> {
+  yield first;
+  yield* others;
 }
 
 function bodyOf(line: string): string | undefined {

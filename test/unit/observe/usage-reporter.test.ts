@@ -1,6 +1,6 @@
 /** Usage as numbered deltas: what is counted arrives once, however often it must be sent. */
 import { readFile, writeFile } from "node:fs/promises";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { systemClock } from "../../../src/base/clock.ts";
 import { KeyCounterTable } from "../../../src/keys/counters.ts";
 import { RegistryFault, type RegistryFaultKind } from "../../../src/keys/registry-fault.ts";
@@ -249,6 +249,20 @@ describe("reporter", () => {
     expect([reporter.results.dropped, faults, receiver.requests]).toEqual([0, [], 300_000]);
   });
 
+  test("loses nothing of 100,000 pairs of key and route for as long as the registry is away", async () => {
+    const receiver = new Receiver();
+    receiver.fail = () => "unreachable";
+    const { reporter, faults } = makeReporter(receiver, { intervalMs: 60_000 });
+    await reporter.start();
+    for (let round = 0; round < 5; round++) {
+      for (let index = 0; index < 100_000; index++)
+        use(reporter, `key_${index % 5000}`, 1, `route_${index % 5000}_${Math.floor(index / 5000)}`);
+    }
+    receiver.fail = undefined;
+    await reporter.close(30_000);
+    expect([reporter.results.dropped, faults, receiver.requests]).toEqual([0, [], 500_000]);
+  });
+
   test(
     "keeps a bounded number while the registry is away, drops the oldest and counts them",
     { timeout: 60_000 },
@@ -327,6 +341,37 @@ describe("spool", () => {
     expect(spooled).not.toBe("");
     receiver.fail = () => "unreachable";
     await killed.close(10);
+  });
+
+  test("on a slow disk writings do not pile up, and the last one holds what came meanwhile", async () => {
+    const disk = Promise.withResolvers<undefined>();
+    const written: string[][] = [];
+    class SlowSpool extends UsageSpool {
+      override async save(bodies: Iterable<string>): Promise<void> {
+        written.push([...bodies]);
+        await disk.promise;
+      }
+    }
+    await using folder = await makeTempFolder();
+    const receiver = new Receiver();
+    receiver.fail = () => "unreachable";
+    const { reporter } = makeReporter(receiver, { spool: new SlowSpool(folder.file("usage.spool")) });
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    try {
+      await reporter.start();
+      for (let second = 0; second < 60; second++) {
+        use(reporter, `key_${second}`);
+        vi.advanceTimersByTime(1000);
+      }
+      expect(written).toHaveLength(1);
+      const closed = reporter.close(10);
+      disk.resolve(undefined);
+      await closed;
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(written).toHaveLength(2);
+    expect(written[1]?.join("")).toContain("key_59");
   });
 
   test("lines that were cut or changed are left out", async () => {
