@@ -94,9 +94,10 @@ test("the key that helm/keyward/README.md makes is one that its values let in", 
   const [, call = ""] = /^keyward (keys create .*)$/m.exec(page) ?? [];
   const made = await runChild(process.execPath, [launcher, ...call.split(" ")], { cwd: folder.path });
   const [, text = ""] = /```yaml\n(# values\.yaml\n[^]+?)```/.exec(page) ?? [];
-  const values = parse(text) as { gate: { config: { key_format: object } } };
+  const values = parse(text) as Record<"gate" | "registry", { config: { key_format: object } }>;
   const format = compileKeyFormat(keyFormat.parse(values.gate.config.key_format));
   expect(format.check(made.stdout.trim()), made.stderr).toBeUndefined();
+  expect(values.registry.config.key_format).toEqual(values.gate.config.key_format);
 });
 
 describe.skipIf(helm === undefined)("the chart", () => {
