@@ -22,8 +22,10 @@ const OUTERMOST = 1;
  *   list stays empty: so nothing has to hold all of them at once. False is as good as not plain.
  */
 export function readPlainYaml(text: string, takeItem?: (item: unknown) => boolean): PlainMap | undefined {
+  // A carriage return anywhere else is not plain.
+  const lines = text.includes("\r\n") ? text.replaceAll("\r\n", "\n") : text;
   try {
-    return new PlainReader(text, takeItem).document();
+    return new PlainReader(lines, takeItem).document();
   } catch (error) {
     if (error === GIVE_UP) return undefined;
     throw error;
@@ -37,13 +39,21 @@ const DASH = 0x2d;
 
 /** Up to the value that stands on the same line, or to the line's end. */
 const KEY = /[a-z][a-z_]*:(?: +|(?=\n)|$)/y;
-/** Letters beyond ASCII that neither YAML nor `trim` treats in a special way: no spaces, no controls. */
-const LETTERS = "\\u00c0-\\u167f\\u2e80-\\u2fff\\u3001-\\ud7ff";
+/** Letters and signs beyond ASCII that neither YAML nor `trim` treats in a special way: no spaces, no controls. */
+const LETTERS =
+  "\\u00a1-\\u167f\\u2010-\\u2027\\u2030-\\u205e\\u20a0-\\u2bff\\u2e80-\\u2fff\\u3001-\\ud7ff\\ud800-\\udfff";
 const WORD = `A-Za-z0-9_${LETTERS}`;
-/** In a block a plain scalar may hold commas; `: ` and ` #` end it, so neither may occur. */
-const BLOCK_PLAIN = new RegExp(`[A-Za-z${LETTERS}](?:[${WORD} ./@+,()'=-]|:(?=[${WORD}./*]))*`, "y");
-const FLOW_PLAIN = new RegExp(`[A-Za-z${LETTERS}](?:[${WORD} ./@+()'=-]|:(?=[${WORD}./*]))*`, "y");
-/** YAML 1.2 has no timestamps: these are text. Nothing else that begins with a digit is taken. */
+/** Within a plain scalar these mean themselves. */
+const SIGNS = " ./@+()'=&!%|<>*~^;-";
+/** In a block a plain scalar may hold commas and brackets; `: ` and ` #` end it, so neither may occur. */
+const BLOCK_PLAIN = new RegExp(
+  `[A-Za-z0-9${LETTERS}](?:[${WORD},?"\\[\\]{}${SIGNS}]|:(?=[${WORD}./*]))*`,
+  "y",
+);
+const FLOW_PLAIN = new RegExp(`[A-Za-z0-9${LETTERS}](?:[${WORD}${SIGNS}]|:(?=[${WORD}./*]))*`, "y");
+/** What begins with a digit is no number where one of these follows: `3M`, `2nd floor`. */
+const NO_NUMBER = /[ g-mp-wyzG-MP-WYZ]/;
+/** YAML 1.2 has no timestamps: these are text. */
 const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)/y;
 const DOUBLE_QUOTED = new RegExp(`"[${WORD} !#$%&'()*+,./:;<=>?@[\\]^\`{|}~-]*"`, "y");
 const SINGLE_QUOTED = new RegExp(`'[${WORD} !"#$%&()*+,./:;<=>?@[\\]^\`{|}~-]*'`, "y");
@@ -131,7 +141,7 @@ class PlainReader {
     const from = this.#at;
     if (!this.#takes(KEY)) throw GIVE_UP;
     const key = this.#text.slice(from, this.#text.indexOf(":", from));
-    if (Object.hasOwn(map, key)) throw GIVE_UP;
+    if (Object.hasOwn(map, key) || NOT_TEXT.test(key)) throw GIVE_UP;
     return key;
   }
 
@@ -178,17 +188,24 @@ class PlainReader {
   /** A value that fills the rest of its line, comment aside. */
   #lineValue(): unknown {
     const first = this.#text.charAt(this.#at);
-    const value =
-      first === "{" ? this.#flowMap() : first === "[" ? this.#flowList() : this.#scalar(BLOCK_PLAIN);
+    const isFlow = first === "{" || first === "[";
+    const value = isFlow ? this.#flowValue(0) : this.#scalar(BLOCK_PLAIN);
     this.#endLine();
     return value;
   }
 
-  #flowMap(): PlainMap {
+  #flowValue(depth: number): unknown {
+    if (depth > DEPTH_MAX) throw GIVE_UP;
+    const first = this.#text.charAt(this.#at);
+    if (first === "{") return this.#flowMap(depth + 1);
+    return first === "[" ? this.#flowList() : this.#scalar(FLOW_PLAIN);
+  }
+
+  #flowMap(depth: number): PlainMap {
     const map: PlainMap = {};
     this.#flowItems("}", () => {
       const key = this.#key(map);
-      map[key] = this.#scalar(FLOW_PLAIN);
+      map[key] = this.#flowValue(depth);
     });
     return map;
   }
@@ -227,10 +244,13 @@ class PlainReader {
       if (quoted.includes("${")) throw GIVE_UP;
       return quoted;
     }
-    if (!this.#takes(first >= "0" && first <= "9" ? INSTANT : plain)) throw GIVE_UP;
+    const isNumbered = first >= "0" && first <= "9";
+    if (isNumbered && this.#takes(INSTANT)) return this.#text.slice(from, this.#at);
+    if (!this.#takes(plain)) throw GIVE_UP;
     while (this.#text.charCodeAt(this.#at - 1) === SPACE) this.#at--;
     const found = this.#text.slice(from, this.#at);
-    if (found.length <= 5 && NOT_TEXT.test(found)) throw GIVE_UP;
+    const mayBeElse = isNumbered ? !NO_NUMBER.test(found) : found.length <= 5 && NOT_TEXT.test(found);
+    if (mayBeElse) throw GIVE_UP;
     return found;
   }
 }

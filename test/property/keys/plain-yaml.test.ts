@@ -18,6 +18,8 @@ function split(text: TemplateStringsArray): readonly string[] {
   return text.join("").split("|");
 }
 
+const NEAR_NAMES = split`a|B|g|o| |0|1|5|9|e|x|E|X|.|_|+|-|:|,|;|&|!|%|<|>|*|~|^|?|"|'|[|]|{|}|#|$|@|=|(|)|/|–|“|é|€|😀`;
+
 /** The texts that the two read in different ways: none. */
 function disagreements(...texts: readonly string[]): readonly string[] {
   return texts.filter((text) => {
@@ -48,6 +50,52 @@ test("on random text as a value, in a block and in brackets", () => {
       expect(disagreements(inBlock, inQuotes, ...inBrackets)).toEqual([]);
     }),
   );
+});
+
+/** Of what names and numbers are made, so that most texts are nearly one or the other. */
+const nearName = fc.string({
+  unit: fc.constantFrom(...NEAR_NAMES, ...BREAKS, "\u2028", "\u00a0"),
+  maxLength: 8,
+});
+
+test("on what looks like a name or a number, in a block and in brackets", () => {
+  fc.assert(
+    fc.property(nearName, (name) => {
+      const inBlock = `keys:\n  - name: ${name}\n    id: b\n`;
+      expect(disagreements(inBlock, `keys:\n  - o: { id: b, name: ${name} }\n`, `keys: [${name}]\n`)).toEqual(
+        [],
+      );
+    }),
+  );
+});
+
+// With the full parser, 10,000 keys take a second, in which a gate that reloads answers nobody.
+test.for([
+  "AT&T",
+  "3M",
+  "2nd floor",
+  "Hi! 100 % Bio",
+  "A–B “quoted” …",
+  "naïve café",
+  "日本語 キー",
+  "😀",
+  "R&D {eu} [x], the best",
+  "a|b <c> d^e f~g; h*",
+  "© 2026 Acme, 20 €",
+  'who? the "big" one',
+])("a name that is plain is read as such: %s", (name) => {
+  expect(readPlainYaml(`keys:\n  - name: ${name}\n`)).toEqual({ keys: [{ name }] });
+});
+
+test("a key on one line is plain, with what it nests", () => {
+  const line =
+    "keys:\n  - { id: a, organization: { id: org_1, name: AT&T }, scopes: [read, write] } # first\n";
+  expect(readPlainYaml(line)).toEqual(parseDocument(line).toJS());
+});
+
+test("lines may end as Windows ends them", () => {
+  const text = "keys:\r\n  - id: a # first\r\n    scopes:\r\n      - read\r\n";
+  expect(readPlainYaml(text)).toEqual({ keys: [{ id: "a", scopes: ["read"] }] });
 });
 
 const word = fc.stringMatching(/^[A-Za-z][A-Za-z0-9_.:/ -]{0,12}$/);
