@@ -17,6 +17,10 @@ const OPTIONS = {
 
 const STYLES: Readonly<Record<CheckResult["outcome"], Style>> = { pass: "green", fail: "red", skip: "dim" };
 
+const WRONG_TOKEN =
+  "Where it answered 401 or 403 it may only mind the token: give the one that a gate would show. " +
+  "Of Keyward's registry: keyward registry token create --role gate --name NAME\n";
+
 export async function verify(args: readonly string[], io: CommandIo): Promise<number> {
   const { values } = parseArgs({ args: [...args], options: OPTIONS });
   const url = URL.parse(values.url ?? "");
@@ -47,4 +51,6 @@ function tell(results: readonly CheckResult[], failures: number, io: CommandIo):
   const skipped = results.filter(({ outcome }) => outcome === "skip").length;
   const passed = results.length - failures - skipped;
   io.stdout.write(`${passed} passed, ${failures} failed, ${skipped} not offered or left out\n`);
+  const isRefused = results.some(({ outcome, note = "" }) => outcome === "fail" && /\b40[13]\b/.test(note));
+  if (isRefused) io.stderr.write(WRONG_TOKEN);
 }

@@ -31,7 +31,7 @@ finishes what is under way; a second one stops at once.
   backup FILE             copy a running SQLite registry into FILE
   new-epoch               after a restore from a backup: makes every gate start over
   verify --url URL        check any server that speaks the key registry protocol
-      --token TOKEN       or --token-file FILE, or KEYWARD_REGISTRY_TOKEN
+      --token TOKEN       of a gate; or --token-file FILE, or KEYWARD_REGISTRY_TOKEN
       --read-only         without reports of usage and status
 
 Without registry.yaml every option has its default: SQLite in this folder, port 8090 of this machine.

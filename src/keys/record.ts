@@ -55,7 +55,10 @@ export const keyRecordSchema = z.strictObject({
   project: owner("project").optional(),
   environment: id("environment").optional(),
   environment_name: displayName.optional().describe("What people call the environment."),
-  scopes: z.array(z.string().regex(SCOPE, "is not a scope name")).max(SCOPES_MAX).default([]),
+  scopes: z
+    .array(z.string().regex(SCOPE, "must be * or 1 to 128 characters of A-Z a-z 0-9 . _ : / -"))
+    .max(SCOPES_MAX)
+    .default([]),
   folders: z.array(id("folder id")).max(FOLDERS_MAX).optional(),
   created_at: instant.optional(),
   not_before: instant.optional(),

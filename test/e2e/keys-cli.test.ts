@@ -210,6 +210,11 @@ describe("what goes wrong is one clear line and an exit code", () => {
     [["create", "--file", "x.yaml"], 64, /--organization is needed/],
     [["create", "--file", "x.yaml", "--organization", "a b"], 64, /--organization: organization id must be/],
     [
+      ["create", "--file", "x.yaml", "--organization", "o", "--scopes", "a b"],
+      64,
+      /--scopes: must be \* or 1 to/,
+    ],
+    [
       ["create", "--file", "x.yaml", "--organization", "o", "--expires-in", "soon"],
       64,
       /--expires-in must be a duration/,

@@ -213,6 +213,11 @@ test("verify tells by its exit code whether a server keeps the protocol", async 
   const wrong = await runRegistry(folder, ["verify", "--url", `${url}/v1`, "--token", gate]);
   expect(wrong.code).toBe(1);
   expect(wrong.stdout).toContain("what stands before /keys");
+  const admin = await newToken(folder, "admin");
+  const refused = await runRegistry(folder, ["verify", "--url", url, "--token", admin]);
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain("keyward registry token create --role gate");
+  expect(table.stderr).toBe("");
 });
 
 test.for<readonly [args: readonly string[], code: number, says: string]>([
