@@ -12,7 +12,16 @@ export interface Served {
 /** SIGHUP reloads; SIGTERM and SIGINT end gracefully, a second one at once. The promise is of the exit code. */
 export async function untilStopped(served: Served): Promise<number> {
   const { promise: stopped, resolve: stop } = Promise.withResolvers<number>();
-  const onHangUp = (): void => void served.reload("SIGHUP");
+  let isReloadDue = false;
+  // Those that came during one reload are one more, and requests get their turn in between.
+  const onHangUp = (): void => {
+    if (isReloadDue) return;
+    isReloadDue = true;
+    setImmediate(() => {
+      isReloadDue = false;
+      served.reload("SIGHUP");
+    });
+  };
   let isStopping = false;
   const onTerminate = (): void => {
     if (isStopping) {
