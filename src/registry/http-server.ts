@@ -15,7 +15,7 @@ import { randomBase62, type RandomBytes } from "../base/random.ts";
 import type { Route } from "./api.ts";
 import { type MountParts, mountRoute, sendProblem } from "./mount.ts";
 import { Problem, PROBLEM_TYPE, type ProblemCode } from "./problem.ts";
-import { StoreBusy, StoreConflict } from "./store.ts";
+import { StoreBusy, StoreConflict, StoreUnavailable } from "./store.ts";
 
 /** One request, for log and metrics; nothing in it comes from a credential, a query or a body. */
 export interface AnsweredRequest {
@@ -168,11 +168,13 @@ async function problemOf(error: FastifyError, { onFault, pingStorage }: HttpServ
     return new Problem(error.kind === "exists" ? "exists" : "changed_meanwhile");
   if (error instanceof StoreBusy) return new Problem("busy", { retryAfterSeconds: BUSY_RETRY_SECONDS });
   onFault("a request failed", error);
+  const away = new Problem("storage_unavailable", { retryAfterSeconds: OUTAGE_RETRY_SECONDS });
+  if (error instanceof StoreUnavailable) return away;
   try {
     await pingStorage();
     return new Problem("internal_error");
   } catch {
-    return new Problem("storage_unavailable", { retryAfterSeconds: OUTAGE_RETRY_SECONDS });
+    return away;
   }
 }
 

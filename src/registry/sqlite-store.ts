@@ -13,7 +13,7 @@ import { COUNT_MAX, type Dialect, select, type Work } from "./sql/work.ts";
 import { SqliteConnection } from "./sqlite-connection.ts";
 import { copyDatabase, IN_MEMORY, openDatabase, openView } from "./sqlite-file.ts";
 import { SqliteReader } from "./sqlite-reader.ts";
-import type { Store } from "./store.ts";
+import { type Store, StoreUnavailable } from "./store.ts";
 
 export interface SqliteStoreOptions {
   readonly random?: RandomBytes;
@@ -156,6 +156,8 @@ function* refuseForeign(): Work<void> {
 }
 
 const SQLITE_BUSY = 5;
+/** READONLY, IOERR, FULL, CANTOPEN: the file is there for reading at most. */
+const SQLITE_UNWRITABLE: readonly unknown[] = [8, 10, 13, 14];
 
 /** Repeats what found the file locked by another process, and lets the event loop go on meanwhile. */
 async function whenFree<T>(attempt: () => T): Promise<T> {
@@ -163,12 +165,19 @@ async function whenFree<T>(attempt: () => T): Promise<T> {
     try {
       return attempt();
     } catch (error) {
-      if (!isBusy(error) || attempts === BUSY_ATTEMPTS_MAX) throw error;
-      await delay(BUSY_PAUSE_MS);
+      const code = codeOf(error);
+      if (code === SQLITE_BUSY && attempts < BUSY_ATTEMPTS_MAX) {
+        await delay(BUSY_PAUSE_MS);
+      } else if (code === SQLITE_BUSY || SQLITE_UNWRITABLE.includes(code)) {
+        throw new StoreUnavailable(error instanceof Error ? error.message : "", { cause: error });
+      } else {
+        throw error;
+      }
     }
   }
 }
 
-function isBusy(error: unknown): boolean {
-  return error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY;
+/** Of SQLite, without what extended codes add; undefined for any other error. */
+function codeOf(error: unknown): number | undefined {
+  return error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : undefined;
 }

@@ -146,6 +146,12 @@ export class InvalidPage extends Error {
 /** Thrown when so many wait for the same already that whoever asks had better come again. */
 export class StoreBusy extends Error {}
 
+/** Thrown when the storage is there but takes nothing now: its disk is full, say, or somebody holds the file. */
+export class StoreUnavailable extends Error {
+  /** As the errors of the system and of SQLite have one: its message is enough, no stack. */
+  readonly code = "STORE_UNAVAILABLE";
+}
+
 /** Thrown when an answer would hold more than anybody can use: ask for less, or in larger steps. */
 export class ResultTooLarge extends Error {}
 

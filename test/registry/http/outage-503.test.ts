@@ -1,8 +1,11 @@
 /** When the store is away nobody is told "unknown", "invalid" or "done". */
+import { open } from "node:fs/promises";
 import { expect, test } from "vitest";
-import type { Store } from "../../../src/registry/store.ts";
+import { openSqliteStore } from "../../../src/registry/sqlite-store.ts";
+import { type Store, StoreUnavailable } from "../../../src/registry/store.ts";
 import { withCalls } from "../../support/faulty-store.ts";
 import { type Call, startRegistry } from "../../support/registry-scene.ts";
+import { makeTempFolder } from "../../support/temp-folder.ts";
 
 const away = (): Promise<never> => Promise.reject(new Error("connection refused"));
 
@@ -36,6 +39,30 @@ test("every call answers 503 storage_unavailable with Retry-After, also to token
   }
   isAway = false;
   expect((await registry.call("GET /v1/api-keys")).status).toBe(200);
+});
+
+test("a file that takes no writes is an outage: what was written stays readable", async () => {
+  await using folder = await makeTempFolder();
+  const storage = folder.file("registry.db");
+  {
+    await using before = await startRegistry({ storage });
+    await before.makeKey({ name: "before" });
+  }
+  // The version for writing that a file says it needs: of a later SQLite, this one only reads it.
+  await using file = await open(storage, "r+");
+  await file.write(Buffer.of(3), 0, 1, 18);
+  const store = openSqliteStore(storage);
+  await expect(store.renewEpoch()).rejects.toBeInstanceOf(StoreUnavailable);
+  await expect(store.countKeys(Date.now())).resolves.toMatchObject({ active: 1 });
+  await store.close();
+
+  const wrap = (whole: Store): Store =>
+    withCalls(whole, () => ({ writeKeys: () => Promise.reject(new StoreUnavailable("disk full")) }));
+  await using registry = await startRegistry({ wrap });
+  const answer = await registry.call("POST /v1/api-keys", { json: { organization: "o" } });
+  expect([answer.status, answer.json()]).toMatchObject([503, { code: "storage_unavailable" }]);
+  expect(answer.headers["retry-after"]).toBe("2");
+  expect(registry.faults.join()).toContain("disk full");
 });
 
 test("usage that too many others read already is 503 busy with Retry-After, and nobody's fault", async () => {
