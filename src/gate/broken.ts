@@ -12,30 +12,45 @@ import type { Sweeper } from "./sweeper.ts";
 
 export interface BrokenConnection {
   readonly socket: Duplex;
-  readonly error: Error & { code?: string };
+  readonly error: ParserError;
 }
 
-/** @param refuse answers on the raw socket and closes it */
+/** As Node gives it, with what was read last and how far that could be parsed. */
+export type ParserError = Error & { code?: string; rawPacket?: Buffer; bytesParsed?: number };
+
+/** @param refuse answers on the raw socket and closes it; is told the method as far as it is known */
 export function refuseBroken(
   broken: BrokenConnection,
   sweeper: Sweeper,
-  refuse: (denial: Denial) => void,
+  refuse: (method: string, denial: Denial) => void,
 ): void {
   const { socket, error } = broken;
   const denial = new Denial(brokenCode(error.code), { note: error.code ?? "parse error" });
   const connection = ClientConnection.of(socket);
   const { latest } = connection;
-  const answer = (): void => {
+  const answer = (method: string): void => {
     if (!socket.writable || error.code === "ECONNRESET" || error.code === "EPIPE") socket.destroy();
-    else refuse(denial);
+    else refuse(method, denial);
   };
   if (latest !== undefined && !latest.req.complete && !latest.writableFinished) {
+    const { method = "" } = latest.req;
     // While it waits for its turn nothing of it was done: it gets the refusal instead.
-    if (!connection.replaceLast(answer)) cutUnderWay(latest, denial, sweeper);
+    if (!connection.replaceLast(() => answer(method))) cutUnderWay(latest, denial, sweeper);
     return;
   }
-  if (latest === undefined || latest.writableFinished) answer();
-  else latest.once("close", answer);
+  const method = methodOf(error);
+  if (latest === undefined || latest.writableFinished) answer(method);
+  else latest.once("close", () => answer(method));
+}
+
+/**
+ * Of a request whose head could not be read to its end. Only HEAD matters: its answer has no body, and
+ * what followed the head would be read as another answer.
+ */
+function methodOf({ rawPacket, bytesParsed }: ParserError): string {
+  const read = rawPacket?.toString("latin1", 0, bytesParsed) ?? "";
+  const headStart = read.lastIndexOf("\r\n\r\n") + 1;
+  return read.slice(headStart).trimStart().startsWith("HEAD ") ? "HEAD" : "";
 }
 
 /** The body of a request under way turned out to be broken: it must not look whole to the upstream. */

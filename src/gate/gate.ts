@@ -5,7 +5,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { Denial } from "../errors/denial.ts";
-import { refuseBroken } from "./broken.ts";
+import { type ParserError, refuseBroken } from "./broken.ts";
 import { ClientConnection } from "./client-connection.ts";
 import { drain } from "./drain.ts";
 import { type Decision, Preflight, decide } from "./decide.ts";
@@ -285,8 +285,8 @@ export class Gate {
   }
 
   /** What never became a request. */
-  #refuseBroken(error: Error & { code?: string }, socket: Duplex): void {
-    refuseBroken({ error, socket }, this.#sweeper, (denial) => this.#refuseRaw(socket, "", denial));
+  #refuseBroken(error: ParserError, socket: Duplex): void {
+    refuseBroken({ error, socket }, this.#sweeper, (...refusal) => this.#refuseRaw(socket, ...refusal));
   }
 
   #refuseRaw(socket: Duplex, method: string | undefined, denial: Denial): void {

@@ -10,7 +10,7 @@ import type { CompiledKey } from "../keys/compiled-key.ts";
 import { originHeaders, preflightHeaders } from "./cors.ts";
 import type { Exchange } from "./exchange.ts";
 import type { GateState } from "./gate-state.ts";
-import { renderRaw, sendAnswer } from "./reply.ts";
+import { type Answer, renderRaw, sendAnswer } from "./reply.ts";
 
 /** How long a refused raw connection stays for the client to read the refusal. */
 const RAW_LINGER_MS = 1000;
@@ -37,8 +37,15 @@ export function denySocket(state: GateState, socket: Duplex, exchange: Exchange,
   const extra = ["X-Request-Id", exchange.id, ...warningFor(exchange, denial)];
   const answer = state.replies.answer(denial, extra);
   noteDenial(exchange, denial, answer.status, answer.body.length);
-  socket.end(renderRaw(answer, STATUS_CODES[answer.status] ?? "", state.clock.now()));
+  const sent = exchange.method === "HEAD" ? withoutBody(answer) : answer;
+  socket.end(renderRaw(sent, STATUS_CODES[answer.status] ?? "", state.clock.now()));
   setTimeout(() => socket.destroy(), RAW_LINGER_MS).unref();
+}
+
+/** No length either: whether it was HEAD is a guess where its head is broken, and both readings must hold. */
+function withoutBody({ status, headers }: Answer): Answer {
+  const kept = headers.toSpliced(headers.indexOf("Content-Length"), 2);
+  return { status, headers: kept, body: Buffer.alloc(0) };
 }
 
 /** None on a 401: it must not tell a key that has ended from one that never was. */

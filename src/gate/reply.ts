@@ -93,7 +93,9 @@ export function sendAnswer(
     else endWithChunk(res, answer.body);
     return;
   }
-  if (req.method !== "HEAD") res.write(answer.body);
+  // Now, not behind the rest of the request: who waits for the answer may send none.
+  if (req.method === "HEAD") res.flushHeaders();
+  else res.write(answer.body);
   endAfterDrain(req, res, isShort(req) ? DRAINED_BODY_BYTES_MAX : 0);
 }
 
