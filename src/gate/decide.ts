@@ -136,6 +136,8 @@ function checkHop(state: GateState, line: RequestLine, head: Head, target: Targe
   if (target.authority !== undefined && target.authority.toLowerCase() !== head.host.toLowerCase()) {
     return new Denial("host_invalid", { note: "target names another host than Host" });
   }
+  // RFC 9110 section 4.2.1. Over HTTP/1.0 there may be no Host that it differs from.
+  if (target.authority === "") return new Denial("host_invalid", { note: "target names no host" });
   // RFC 9110 section 7.6.3: our own name in Via means that the request came round.
   if (head.via !== undefined && state.viaPattern.test(head.via)) return new Denial("loop_detected");
   if (head.isWebSocket) return checkWebSocket(line, head);

@@ -16,6 +16,8 @@ export interface RequestLine {
   readonly rawHeaders: readonly string[];
   /** More than one space between its words. */
   readonly hasExtraSpaces?: boolean;
+  /** It names another protocol, one that the parser takes as well. */
+  readonly isRtsp?: boolean;
 }
 
 /** A header line that stood in a credential place. */
@@ -63,6 +65,7 @@ export function readHead(line: RequestLine, table: HeaderTable): Head | Denial {
   if (line.hasExtraSpaces === true) {
     return new Denial("framing_invalid", { note: "extra spaces in the request line" });
   }
+  if (line.isRtsp === true) return new Denial("framing_invalid", { note: "RTSP" });
   const head = new Head();
   const raw = line.rawHeaders;
   let hosts = 0;

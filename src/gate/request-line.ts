@@ -1,6 +1,7 @@
 /**
- * The start of a request as node:http hands it over, and the one fault that only its raw bytes
- * show: RFC 9112 section 3 has single spaces in the request line, llhttp takes any number.
+ * The start of a request as node:http hands it over, and the two faults that only its raw bytes
+ * show: RFC 9112 section 3 has single spaces in the request line and HTTP for the protocol; llhttp
+ * takes any number of spaces, and RTSP.
  */
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
@@ -14,12 +15,35 @@ export function requestLineOf(req: IncomingMessage): RequestLine {
     httpVersion: req.httpVersion,
     rawHeaders: req.rawHeaders,
     hasExtraSpaces: hasExtraSpaces(req),
+    isRtsp: isRtsp(req),
   };
+}
+
+/** Looked at in 1.0 only, the version that RTSP has; few clients still speak that of HTTP. */
+function isRtsp({ method, url, httpVersion, socket }: IncomingMessage): boolean {
+  if (httpVersion !== "1.0") return false;
+  return bytesInHand(socket)?.includes(`${method} ${url} RTSP/1.0\r\n`, 0, "latin1") === true;
 }
 
 /** Node's HTTP parser; this method of it is not documented, so it may be missing. */
 interface Parser {
   getCurrentBuffer?(): Buffer | undefined;
+}
+
+/** A copy of what was read last. */
+function bytesInHand(socket: Socket): Buffer | undefined {
+  return (socket as { parser?: Parser | null }).parser?.getCurrentBuffer?.();
+}
+
+/**
+ * Where the request ends, counted in bytes of its connection. Call while it is handed over.
+ * @returns undefined when what is in hand does not tell; behind another request in the same read, too little
+ */
+export function endOf({ socket, headers }: IncomingMessage): number | undefined {
+  const bytes = bytesInHand(socket);
+  const blankLine = bytes?.indexOf("\r\n\r\n") ?? -1;
+  if (bytes === undefined || blankLine === -1 || headers["transfer-encoding"] !== undefined) return undefined;
+  return socket.bytesRead - bytes.length + blankLine + 4 + Number(headers["content-length"] ?? 0);
 }
 
 /**
@@ -30,15 +54,14 @@ interface Parser {
  */
 function hasExtraSpaces(req: IncomingMessage): boolean {
   const { method = "", url = "", httpVersion, socket } = req;
-  const { parser } = socket as { parser?: Parser | null };
   const read = readOf(req);
   // Nearly every request ends here: the read was this request alone, and no byte is too many.
   if (read.bytes === read.headBytes + read.bodyBytes) return false;
-  const bytes = parser?.getCurrentBuffer?.();
+  const bytes = bytesInHand(socket);
   if (bytes === undefined) return false;
   if (read.isStart && beginsWithSingleSpaces(bytes, method.length, url.length)) return false;
   const words = [method, url, `HTTP/${httpVersion}`];
-  if (!bytes.includes(`${method}  `) && !bytes.includes(`${url}  HTTP/`, 0, "latin1")) return false;
+  if (!bytes.includes(`${method}  `) && !bytes.includes(`${url}  `, 0, "latin1")) return false;
   return bytes
     .toString("latin1")
     .split("\n")

@@ -80,6 +80,8 @@ describe("an absolute target names the host that Host names", () => {
     const fields = { target: "http://gate.test/v1/memories", host: null, httpVersion: "1.0" };
     const decision = sceneWith().decide({ ...fields, headers: ["X-Api-Key", key.secret] });
     expect(decision).toMatchObject({ code: "host_invalid", note: "target names another host than Host" });
+    const nameless = sceneWith().decide({ ...fields, target: "http:///v1/memories" });
+    expect(nameless).toMatchObject({ code: "host_invalid", note: "target names no host" });
   });
 });
 

@@ -45,6 +45,12 @@ test("extra spaces in the request line are refused (RFC 9112 section 3)", () => 
   expect(readHead({ ...line, hasExtraSpaces: false }, TABLE)).not.toBeInstanceOf(Denial);
 });
 
+test("RTSP, which Node's parser takes, is refused", () => {
+  const line = requestLine({});
+  expect(readHead({ ...line, isRtsp: true }, TABLE)).toMatchObject({ code: "framing_invalid", note: "RTSP" });
+  expect(readHead({ ...line, isRtsp: false }, TABLE)).not.toBeInstanceOf(Denial);
+});
+
 describe("Host", () => {
   test.for([
     "gate.test",

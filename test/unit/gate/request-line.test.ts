@@ -12,14 +12,14 @@ const get = (line: string, fields = ""): string => `${line}\r\nHost: a\r\n${fiel
 /**
  * Each piece is one read of the server.
  * @param settled bytes of bodies that have to be read before the next piece is sent
- * @returns method, target, and whether there are extra spaces
+ * @returns method, target, whether there are extra spaces, and the protocol if it is another
  */
 async function seen(pieces: readonly string[], requests: number, settled = 0): Promise<string[]> {
   const lines: string[] = [];
   let bodyBytes = 0;
   const server = createServer((req, res) => {
-    const { method, target, hasExtraSpaces } = requestLineOf(req);
-    lines.push(`${method} ${target} ${hasExtraSpaces}`);
+    const { method, target, hasExtraSpaces, isRtsp } = requestLineOf(req);
+    lines.push(`${method} ${target} ${hasExtraSpaces}${isRtsp === true ? " RTSP" : ""}`);
     req.on("data", (bytes: Buffer) => (bodyBytes += bytes.length)).on("end", () => res.end());
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -46,6 +46,7 @@ test("extra spaces in a request line are seen, wherever in a read it stands", as
   expect(await seen([get("GET /a HTTP/1.1")], 1)).toEqual(["GET /a false"]);
   expect(await seen([get("GET  /a HTTP/1.1")], 1)).toEqual(["GET /a true"]);
   expect(await seen([get("GET /a  HTTP/1.1")], 1)).toEqual(["GET /a true"]);
+  expect(await seen([get("GET /a   HTTP/1.1")], 1)).toEqual(["GET /a true"]);
   const second = [get("GET /a HTTP/1.1") + get("GET  /b HTTP/1.1")];
   expect(await seen(second, 2)).toEqual(["GET /a false", "GET /b true"]);
   const inTurn = [get("GET /a HTTP/1.1"), get("GET  /b HTTP/1.1"), get("GET /c HTTP/1.1")];
@@ -62,4 +63,11 @@ test("behind the rest of a body that looks like the line without them as well", 
   const tailOfChunks = `${rest}\r\n0\r\n\r\n${get("GET  /b HTTP/1.1")}`;
   const pieces = [`${chunked}5\r\nhello\r\n${size}\r\n`, tailOfChunks];
   expect(await seen(pieces, 2, 5)).toEqual(["POST /a false", "GET /b true"]);
+});
+
+test("RTSP is told from HTTP, which a body may well talk about", async () => {
+  expect(await seen([get("GET /a RTSP/1.0")], 1)).toEqual(["GET /a false RTSP"]);
+  expect(await seen([get("GET /a HTTP/1.0")], 1)).toEqual(["GET /a false"]);
+  const about = get("POST /a HTTP/1.0", "Content-Length: 21\r\n");
+  expect(await seen([`${about}GET /b RTSP/1.0\r\nand on`], 1)).toEqual(["POST /a false"]);
 });
