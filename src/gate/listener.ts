@@ -5,6 +5,7 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+import { endOf } from "./request-line.ts";
 
 /** A socket that listens, as Node passes it between processes; opaque, and not accepted on where it is kept. */
 export interface ListeningSocket {
@@ -42,6 +43,8 @@ export interface ListenerEvents {
 }
 
 export function createListener(bounds: ListenerBounds, events: ListenerEvents): Server {
+  /** The request that offered an upgrade last and did not get it. */
+  let declined: IncomingMessage | undefined;
   const server = createServer({
     maxHeaderSize: bounds.headerBytesMax,
     headersTimeout: bounds.headTimeoutMs,
@@ -53,13 +56,19 @@ export function createListener(bounds: ListenerBounds, events: ListenerEvents): 
     // Node's own refusal of a missing Host is neither logged nor counted; decide() refuses it too.
     requireHostHeader: false,
     // Without this `Upgrade: h2c` would take a request out of the parser.
-    shouldUpgradeCallback: isWebSocketHandshake,
+    shouldUpgradeCallback: (req) => {
+      if (isWebSocketHandshake(req)) return true;
+      declined = req;
+      return false;
+    },
   });
   server.maxHeadersCount = bounds.headerCountMax;
   server.maxConnections = bounds.connectionsMax;
   server.maxRequestsPerSocket = bounds.requestsPerConnectionMax;
   const request = (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void => {
-    if (isThere(req)) events.request(req, res, expectsContinue);
+    if (!isThere(req)) return;
+    if (req === declined) closeIfMoreCame(req, res);
+    events.request(req, res, expectsContinue);
   };
   const upgrade = (req: IncomingMessage, socket: Duplex, early: Buffer): void => {
     if (isThere(req)) events.upgrade(req, socket, early);
@@ -83,6 +92,17 @@ function isThere({ socket }: IncomingMessage): boolean {
   if (socket.remoteAddress !== undefined) return true;
   socket.destroy();
   return false;
+}
+
+/**
+ * Where an upgrade is declined, Node throws away what it has read behind the request: the next one
+ * would be lost without an answer, or read from its middle on. Then this answer is the last (RFC 9931
+ * advises the same). Whether more was read is known when the answer's head is written.
+ */
+function closeIfMoreCame(req: IncomingMessage, res: ServerResponse): void {
+  const keepsAlive = res.shouldKeepAlive;
+  const end = endOf(req);
+  Object.defineProperty(res, "shouldKeepAlive", { get: () => keepsAlive && req.socket.bytesRead === end });
 }
 
 /** @returns where it listens; port 0 asks the system for a free one */

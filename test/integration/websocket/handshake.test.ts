@@ -171,6 +171,20 @@ test("an upgrade to anything but WebSocket stays an ordinary request", async () 
   });
 });
 
+test("an offer of an upgrade that is declined costs no connection, also where a body comes later", async () => {
+  await withRaw(answerOf(200, "tea"), async ({ client, upstream }) => {
+    for (let turn = 1; turn <= 2; turn++) {
+      const lines = ["POST /v1/memories HTTP/1.1", "Host: gate.test", `X-API-Key: ${key.secret}`];
+      lines.push("Connection: Upgrade", "Upgrade: h2c", "Content-Length: 5", "", "");
+      client.send(lines.join("\r\n"));
+      await waitFor("the head at the upstream", () => upstream.messages.length === turn);
+      client.send("hello");
+      expect((await client.answer()).value("connection")).toBe("keep-alive");
+    }
+    expect(upstream.messages.map(({ text }) => text)).toEqual(["hello", "hello"]);
+  });
+});
+
 test("another version of WebSocket is 426 with the one that is spoken", async () => {
   await withRaw(answerOf(200), async ({ client, upstream }) => {
     client.send(handshakeBytes(key.secret).replace("Version: 13", "Version: 8"));
