@@ -29,7 +29,7 @@ export function parseCursor(text: string): Cursor | undefined {
   return match?.[1] === undefined ? undefined : { epoch: match[1], rev: Number(match[2]) };
 }
 
-const epoch = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
+const epoch = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "must be 1 to 64 characters of A-Z a-z 0-9 _ -");
 const rev = z.int().min(0);
 const digest = z.string().refine((text) => parseDigest(text) !== undefined, "is not a digest");
 const instant = z.iso.datetime({ offset: true });
@@ -93,7 +93,9 @@ export const lookupAnswerSchema = z.object({
 export type LookupAnswer = z.output<typeof lookupAnswerSchema>;
 
 const USAGE_ITEMS_MAX = 10_000;
-const gateName = z.string().regex(/^[A-Za-z0-9._:-]{1,128}$/);
+const gateName = z
+  .string()
+  .regex(/^[A-Za-z0-9._:-]{1,128}$/, "must be 1 to 128 characters of A-Z a-z 0-9 . _ : -");
 
 export const usageItemSchema = z.strictObject({
   key_id: z.string().min(1).max(128),
@@ -113,7 +115,7 @@ export type UsageItem = z.output<typeof usageItemSchema>;
 export const usageBatchSchema = z.strictObject({
   gate: gateName,
   /** Random for each start of the gate. */
-  boot: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+  boot: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "must be 1 to 64 characters of A-Z a-z 0-9 _ -"),
   seq: z.int().min(1),
   from: instant,
   to: instant,

@@ -182,6 +182,15 @@ test.for<readonly [what: string, request: string, call: Call | undefined, says: 
   ["a missing field", create, { json: { name: "x" } }, ["/organization: is missing"]],
   ["another kind", create, json({ name: 5 }), ["/name: must be text, not a number"]],
   ["an unknown field", create, json({ scope: [] }), ["/scope: is not known"]],
+  [
+    "a name with other characters",
+    "POST /v1/gate/status",
+    { role: "gate", json: { gate: "a b", version: "1", epoch: "a b", rev: 1, keys: 0, staleness_ms: 0 } },
+    [
+      "/gate: must be 1 to 128 characters of A-Z a-z 0-9 . _ : -",
+      "/epoch: must be 1 to 64 characters of A-Z a-z 0-9 _ -",
+    ],
+  ],
   ["no such choice", "GET /v1/usage?step=1h", undefined, ["step: must be one of minute, hour, day"]],
   [
     "a number out of bounds",
