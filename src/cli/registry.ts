@@ -15,7 +15,7 @@ import {
 } from "./command.ts";
 import { CommandError, failure } from "./keys-command.ts";
 import { CONFIG_DEFAULT, configOption, readConfig } from "./registry-config.ts";
-import { untilStopped } from "./until-stopped.ts";
+import { EarlyHangUps, untilStopped } from "./until-stopped.ts";
 
 export const registryHelp = `Usage: keyward registry [--config registry.yaml]
        keyward registry <command> [--config registry.yaml] [--json]
@@ -75,13 +75,14 @@ export async function run(args: readonly string[], io: CommandIo): Promise<numbe
 
 async function serve(args: readonly string[], io: CommandIo): Promise<number> {
   const { values } = parseArgs({ args: [...args], options: configOption });
+  const early = new EarlyHangUps();
   const config = readConfig(values.config, io);
   const { startRegistry } = await import("./registry-process.ts");
   const registry = await startRegistry({ config }).catch((error: unknown) => {
     const hint = takenPortHint(error, config, values.config ?? CONFIG_DEFAULT);
     throw hint === "" ? error : failure(`${(error as Error).message}${hint}`);
   });
-  return await untilStopped(registry);
+  return await untilStopped(registry, early);
 }
 
 /** What was to be expected ends with one line; a bug goes on with its stack. */

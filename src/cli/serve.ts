@@ -9,7 +9,7 @@ import { startGate } from "./running-gate.ts";
 import { PrimaryGate, workerCount } from "./serve-primary.ts";
 import { serveAsWorker } from "./serve-worker.ts";
 import { counted } from "./table.ts";
-import { type Served, untilStopped } from "./until-stopped.ts";
+import { EarlyHangUps, type Served, untilStopped } from "./until-stopped.ts";
 
 const USAGE = `Usage: keyward serve [--config keyward.yaml]
 
@@ -24,8 +24,11 @@ export async function run(args: readonly string[], io: CommandIo): Promise<numbe
   const configFile = readArguments(args, io);
   if (typeof configFile === "number") return configFile;
   if (cluster.isWorker) return await serveAsWorker(configFile, io);
+  const early = new EarlyHangUps();
   const started = await start(configFile, io);
-  return typeof started === "number" ? started : await untilStopped(started);
+  if (typeof started !== "number") return await untilStopped(started, early);
+  early.end();
+  return started;
 }
 
 /** A number is an exit code. */

@@ -9,8 +9,24 @@ export interface Served {
   kill?(): void;
 }
 
+/** A SIGHUP that comes while a command starts must not end the process, as it would by itself. */
+export class EarlyHangUps {
+  #isDue = false;
+  readonly #note = (): void => void (this.#isDue = true);
+
+  constructor() {
+    process.on("SIGHUP", this.#note);
+  }
+
+  /** @returns whether one came, so that something may have been read before it changed */
+  end(): boolean {
+    process.off("SIGHUP", this.#note);
+    return this.#isDue;
+  }
+}
+
 /** SIGHUP reloads; SIGTERM and SIGINT end gracefully, a second one at once. The promise is of the exit code. */
-export async function untilStopped(served: Served): Promise<number> {
+export async function untilStopped(served: Served, early: EarlyHangUps): Promise<number> {
   const { promise: stopped, resolve: stop } = Promise.withResolvers<number>();
   let isReloadDue = false;
   // Those that came during one reload are one more, and requests get their turn in between.
@@ -36,6 +52,7 @@ export async function untilStopped(served: Served): Promise<number> {
     );
   };
   process.on("SIGHUP", onHangUp).on("SIGTERM", onTerminate).on("SIGINT", onTerminate);
+  if (early.end()) onHangUp();
   const code = await stopped;
   process.off("SIGHUP", onHangUp).off("SIGTERM", onTerminate).off("SIGINT", onTerminate);
   return code;
