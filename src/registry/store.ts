@@ -241,7 +241,17 @@ export interface Store {
   putToken(token: TokenRecord, digest: Digest, audit: NewAuditEntry): Promise<void>;
   findToken(digest: Digest): Promise<TokenRecord | undefined>;
   listTokens(): Promise<readonly TokenRecord[]>;
-  revokeToken(id: string, audit: NewAuditEntry, nowMs: number): Promise<boolean>;
+  /**
+   * @param mayEnd is asked with all tokens as they are when this one is about to end, however many others
+   *   are ended at that moment; StoreConflict of kind `state` when it says no
+   * @returns false when there is no such token, or it was revoked before
+   */
+  revokeToken(
+    id: string,
+    audit: NewAuditEntry,
+    nowMs: number,
+    mayEnd?: (tokens: readonly TokenRecord[]) => boolean,
+  ): Promise<boolean>;
 
   /**
    * Counts a batch in the minute of its middle, or now when a gate's clock cannot be believed.

@@ -7,7 +7,7 @@ import { type Route, route } from "./api.ts";
 import { expiryOf } from "./key-input.ts";
 import { definedOnly } from "./paging.ts";
 import { Problem } from "./problem.ts";
-import type { Store, TokenRecord } from "./store.ts";
+import { type Store, StoreConflict, type TokenRecord } from "./store.ts";
 import { isTokenValid, makeToken, tokenAudit, tokenRoles } from "./token.ts";
 import type { TokenAuth } from "./token-auth.ts";
 import { instantSchema, SECRET_SHOWN } from "./view.ts";
@@ -126,11 +126,15 @@ function revokingRoute({ store, clock, auth }: TokenRouteParts): Route {
     problems: ["not_found", "last_admin"],
     async run({ params: { id }, caller: { actor } }) {
       const nowMs = clock.now();
-      const tokens = await store.listTokens();
-      const token = tokens.find((candidate) => candidate.id === id);
+      const token = (await store.listTokens()).find((candidate) => candidate.id === id);
       if (token === undefined) return new Problem("not_found");
-      if (isLastAdmin(token, tokens, nowMs)) return new Problem("last_admin");
-      await store.revokeToken(id, tokenAudit("token.revoke", token, actor), nowMs);
+      const mayEnd = (tokens: readonly TokenRecord[]): boolean => !isLastAdmin(token, tokens, nowMs);
+      try {
+        await store.revokeToken(id, tokenAudit("token.revoke", token, actor), nowMs, mayEnd);
+      } catch (error) {
+        if (error instanceof StoreConflict) return new Problem("last_admin");
+        throw error;
+      }
       auth.forget();
       const ended = (await store.listTokens()).find((candidate) => candidate.id === id);
       return ended === undefined ? new Problem("not_found") : { status: 200, json: viewToken(ended) };

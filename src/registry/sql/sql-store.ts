@@ -60,7 +60,8 @@ export function sqlStore(database: SqlDatabase, random: RandomBytes = systemRand
     putToken: (token, digest, audit) => write(() => tokens.putToken(dialect, token, digest, audit)),
     findToken: (digest) => read(() => tokens.findToken(digest)),
     listTokens: () => read(tokens.listTokens),
-    revokeToken: (id, audit, nowMs) => write(() => tokens.revokeToken(dialect, id, audit, nowMs)),
+    revokeToken: (id, audit, nowMs, mayEnd) =>
+      write(() => tokens.revokeToken(dialect, id, audit, nowMs, mayEnd)),
 
     addUsage: (batch, nowMs) => write(() => addUsage(dialect, batch, nowMs)),
     usage: (query) => database.readAside(() => usage(dialect, query)),

@@ -55,7 +55,14 @@ export function* revokeToken(
   id: string,
   audit: NewAuditEntry,
   nowMs: number,
+  mayEnd?: (tokens: readonly TokenRecord[]) => boolean,
 ): Work<boolean> {
+  if (mayEnd !== undefined) {
+    // The lock that all writers share: of two tokens that end each other at once, the second must see that
+    // the first has ended.
+    yield* select("UPDATE meta SET rev = rev WHERE one = 1");
+    if (!mayEnd(yield* listTokens())) throw new StoreConflict("state", `token ${id} must not end`);
+  }
   const [row] = yield* select(
     "UPDATE tokens SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL RETURNING id",
     formatInstant(nowMs),

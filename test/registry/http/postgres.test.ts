@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { followEvents } from "../../support/event-client.ts";
 import { findPostgres } from "../../support/postgres-programs.ts";
+import { noteSecret } from "../../support/known-secrets.ts";
 import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
 import { type Call, type MadeKey, type RegistryScene, startRegistry } from "../../support/registry-scene.ts";
 import { waitFor } from "../../support/wait-for.ts";
@@ -64,6 +65,38 @@ describe.skipIf(programs === undefined)("registries on one PostgreSQL", () => {
     expect((await as(two, "GET /usage")).status).toBe(200);
     await two.call(`DELETE /v1/api-keys/${admin.id}`);
     expect((await as(one, "GET /api-keys")).status).toBe(403);
+  });
+
+  test("two admin tokens that revoke each other at once, each through another registry, leave one", async () => {
+    const storage = await server.newDatabase();
+    await using one = await startRegistry({ storage });
+    await using two = await startRegistry({ storage });
+    const idOf = async (token: string): Promise<string> =>
+      ((await one.call("GET /v1/me", { token })).json() as { id: string }).id;
+    let admins = await Promise.all(
+      [one, two].map(async ({ tokens: { admin } }) => ({ id: await idOf(admin), token: admin })),
+    );
+    for (let round = 0; round < 10; round++) {
+      const [a, b] = admins;
+      if (a === undefined || b === undefined) throw new Error("there are not two admins");
+      const answers = await Promise.all([
+        one.call(`DELETE /v1/tokens/${b.id}`, { token: a.token }),
+        two.call(`DELETE /v1/tokens/${a.id}`, { token: b.token }),
+      ]);
+      expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+      const revoked = new Set(
+        (await one.store.listTokens()).filter((token) => token.revoked_at).map(({ id }) => id),
+      );
+      const [last] = [a, b].filter(({ id }) => !revoked.has(id));
+      if (last === undefined) throw new Error("no admin is left");
+      const made = await one.call("POST /v1/tokens", {
+        token: last.token,
+        json: { name: "Next", role: "admin" },
+      });
+      const next = made.json() as { id: string; token: string };
+      noteSecret(next.token, next.id);
+      admins = [last, next];
+    }
   });
 
   test("an Idempotency-Key holds across both", async () => {
