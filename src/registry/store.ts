@@ -83,6 +83,8 @@ export interface TokenRecord {
   readonly revoked_at: string | undefined;
 }
 
+export type TokenGuard = (tokens: readonly TokenRecord[]) => boolean;
+
 /** One answered POST, so that a repeat gives the same answer (Idempotency-Key). */
 export interface IdempotentAnswer {
   /** Hash of method, path and body: the same key with another request is a fault. */
@@ -241,17 +243,8 @@ export interface Store {
   putToken(token: TokenRecord, digest: Digest, audit: NewAuditEntry): Promise<void>;
   findToken(digest: Digest): Promise<TokenRecord | undefined>;
   listTokens(): Promise<readonly TokenRecord[]>;
-  /**
-   * @param mayEnd is asked with all tokens as they are when this one is about to end, however many others
-   *   are ended at that moment; StoreConflict of kind `state` when it says no
-   * @returns false when there is no such token, or it was revoked before
-   */
-  revokeToken(
-    id: string,
-    audit: NewAuditEntry,
-    nowMs: number,
-    mayEnd?: (tokens: readonly TokenRecord[]) => boolean,
-  ): Promise<boolean>;
+  /** @param mayEnd hears all tokens as they are then; StoreConflict of kind `state` when it says no */
+  revokeToken(id: string, audit: NewAuditEntry, nowMs: number, mayEnd?: TokenGuard): Promise<boolean>;
 
   /**
    * Counts a batch in the minute of its middle, or now when a gate's clock cannot be believed.

@@ -7,7 +7,7 @@ import { type Route, route } from "./api.ts";
 import { expiryOf } from "./key-input.ts";
 import { definedOnly } from "./paging.ts";
 import { Problem } from "./problem.ts";
-import { type Store, StoreConflict, type TokenRecord } from "./store.ts";
+import { type Store, StoreConflict, type TokenGuard, type TokenRecord } from "./store.ts";
 import { isTokenValid, makeToken, tokenAudit, tokenRoles } from "./token.ts";
 import type { TokenAuth } from "./token-auth.ts";
 import { instantSchema, SECRET_SHOWN } from "./view.ts";
@@ -128,7 +128,7 @@ function revokingRoute({ store, clock, auth }: TokenRouteParts): Route {
       const nowMs = clock.now();
       const token = (await store.listTokens()).find((candidate) => candidate.id === id);
       if (token === undefined) return new Problem("not_found");
-      const mayEnd = (tokens: readonly TokenRecord[]): boolean => !isLastAdmin(token, tokens, nowMs);
+      const mayEnd: TokenGuard = (tokens) => !isLastAdmin(token, tokens, nowMs);
       try {
         await store.revokeToken(id, tokenAudit("token.revoke", token, actor), nowMs, mayEnd);
       } catch (error) {

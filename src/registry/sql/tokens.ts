@@ -1,7 +1,13 @@
 /** Tokens of administrators and gates, known by their digest alone. */
 import { type Digest, formatDigest } from "../../keys/digest.ts";
 import { formatInstant } from "../../keys/life-cycle.ts";
-import { type NewAuditEntry, StoreConflict, type TokenRecord, type TokenRole } from "../store.ts";
+import {
+  type NewAuditEntry,
+  StoreConflict,
+  type TokenGuard,
+  type TokenRecord,
+  type TokenRole,
+} from "../store.ts";
 import { addAudit } from "./audit.ts";
 import { type Dialect, select, type Work } from "./work.ts";
 
@@ -55,7 +61,7 @@ export function* revokeToken(
   id: string,
   audit: NewAuditEntry,
   nowMs: number,
-  mayEnd?: (tokens: readonly TokenRecord[]) => boolean,
+  mayEnd?: TokenGuard,
 ): Work<boolean> {
   if (mayEnd !== undefined) {
     // The lock that all writers share: of two tokens that end each other at once, the second must see that
