@@ -15,7 +15,6 @@ import { registryMetricKinds } from "../observe/registry-catalogue.ts";
 import { RegistryMetrics } from "../observe/registry-metrics.ts";
 import { keepConfiguredTokens } from "../registry/bootstrap.ts";
 import { openStore } from "../registry/open-store.ts";
-import { liveGates } from "../registry/propagation.ts";
 import { RegistryServer } from "../registry/server.ts";
 import type { Store } from "../registry/store.ts";
 import { consoleOptions, registryOptions, silenceMaxMs } from "./registry-options.ts";
@@ -83,7 +82,7 @@ export class RunningRegistry {
         silenceMs: () => this.#server.silenceMs,
         logLinesDropped: () => destination.linesDropped,
         countKeys: () => store.countKeys(clock.now()),
-        liveGates: () => liveGates(store, clock.now()),
+        liveGates: () => this.#server.liveGates(),
       },
     });
     const console = consoleOptions(config);

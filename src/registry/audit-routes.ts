@@ -1,11 +1,11 @@
 /** `/v1/audit` and `/v1/gates`: who did what, and which gates follow. */
 import { z } from "zod";
-import type { Clock } from "../base/clock.ts";
 import { keyRecordSchema } from "../keys/record.ts";
 import { type Route, route } from "./api.ts";
 import { definedOnly, pageInput, readPage } from "./paging.ts";
 import { Problem } from "./problem.ts";
-import { behindOf, isLive } from "./propagation.ts";
+import type { GateWatch } from "./gate-watch.ts";
+import { behindOf } from "./propagation.ts";
 import type { AuditEntry, Store } from "./store.ts";
 import { instantSchema, pageSchema, viewPage } from "./view.ts";
 
@@ -52,11 +52,11 @@ const headSchema = z
 
 export interface AuditRouteParts {
   readonly store: Store;
-  readonly clock: Clock;
+  readonly watch: GateWatch;
   readonly pageMax: number;
 }
 
-export function auditRoutes({ store, clock, pageMax }: AuditRouteParts): readonly Route[] {
+export function auditRoutes({ store, watch, pageMax }: AuditRouteParts): readonly Route[] {
   const audit = route({
     id: "listAudit",
     method: "GET",
@@ -96,11 +96,10 @@ export function auditRoutes({ store, clock, pageMax }: AuditRouteParts): readonl
     },
     async run() {
       const now = await store.cursor();
-      const items = (await store.listGates()).map((gate) => {
+      const items = (await watch.gates()).map((gate) => {
         const behind = behindOf(gate, now);
         return {
           ...definedOnly(gate),
-          live: isLive(gate, clock.now()),
           ...(behind !== undefined && { behind }),
         };
       });

@@ -26,8 +26,8 @@ export interface GateApiParts {
   readonly options: GateApiOptions;
   /** A batch of usage arrived; `isNew` is false for one that was counted before. */
   readonly onUsage: (isNew: boolean) => void;
-  /** A gate said what it has applied. */
-  readonly onStatus: () => void;
+  /** A gate said what it has applied, and that was written down with this time. */
+  readonly onStatus: (gate: string, writtenMs: number) => void;
   readonly onFault: (message: string, error: unknown) => void;
 }
 

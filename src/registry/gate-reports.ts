@@ -85,8 +85,9 @@ export function statusRoute({ store, clock, onStatus }: GateApiParts): Route {
     body: gateStatusSchema,
     answers: { 204: { description: "Noted." } },
     async run({ body }) {
-      await store.putGateStatus(body, clock.now());
-      onStatus();
+      const nowMs = clock.now();
+      await store.putGateStatus(body, nowMs);
+      onStatus(body.gate, nowMs);
       return { status: 204 };
     },
   });

@@ -1,15 +1,13 @@
 /**
  * Which gates have applied a change: lets a revocation answer when every live gate refuses the key.
- * A gate is live when it said something lately; one that does not say where it stands has not
- * applied anything.
+ * One that does not say where it stands has not applied anything.
  */
 import { z } from "zod";
 import type { Clock } from "../base/clock.ts";
 import type { Cursor } from "../keys/wire.ts";
-import type { KnownGate, Store } from "./store.ts";
+import type { GateWatch, WatchedGate } from "./gate-watch.ts";
+import type { KnownGate } from "./store.ts";
 
-/** Gates report every few seconds, and at once after a revocation. */
-export const GATE_LIVE_MS = 15_000;
 /** Gates that report to another process of the registry are only seen by asking the store. */
 const LOOK_EVERY_MS = 100;
 
@@ -24,12 +22,12 @@ export const propagationSchema = z
 export type PropagationView = z.output<typeof propagationSchema>;
 
 export class Propagation {
-  readonly #store: Pick<Store, "listGates">;
+  readonly #watch: Pick<GateWatch, "gates">;
   readonly #clock: Clock;
   readonly #listeners = new Set<() => void>();
 
-  constructor(store: Pick<Store, "listGates">, clock: Clock) {
-    this.#store = store;
+  constructor(watch: Pick<GateWatch, "gates">, clock: Clock) {
+    this.#watch = watch;
     this.#clock = clock;
   }
 
@@ -42,7 +40,7 @@ export class Propagation {
   async follow(cursor: Cursor, waitMs: number): Promise<PropagationView> {
     const startMs = this.#clock.monotonic();
     for (;;) {
-      const gates = await this.live();
+      const gates = (await this.#watch.gates()).filter(({ live }) => live);
       const shown = gates.map((gate) => ({
         gate: gate.gate,
         applied: hasApplied(gate, cursor),
@@ -57,11 +55,6 @@ export class Propagation {
     }
   }
 
-  async live(): Promise<readonly KnownGate[]> {
-    const nowMs = this.#clock.now();
-    return (await this.#store.listGates()).filter((gate) => isLive(gate, nowMs));
-  }
-
   /** Resolves at the next report, or when the time is over. */
   #report(waitMs: number): Promise<void> {
     return new Promise((resolve) => {
@@ -74,10 +67,6 @@ export class Propagation {
       this.#listeners.add(settle);
     });
   }
-}
-
-export function isLive(gate: KnownGate, nowMs: number): boolean {
-  return nowMs - Date.parse(gate.seen_at) <= GATE_LIVE_MS;
 }
 
 function hasApplied(gate: KnownGate, { epoch, rev }: Cursor): boolean {
@@ -95,12 +84,7 @@ export interface LiveGate {
   readonly behind: number | undefined;
 }
 
-/** Live gates and how far each has followed, for metrics. */
-export async function liveGates(
-  store: Pick<Store, "listGates" | "cursor">,
-  nowMs: number,
-): Promise<readonly LiveGate[]> {
-  const cursor = await store.cursor();
-  const gates = (await store.listGates()).filter((gate) => isLive(gate, nowMs));
-  return gates.map((gate) => ({ gate: gate.gate, behind: behindOf(gate, cursor) }));
+/** How far live gates have followed, for metrics. */
+export function liveGates(gates: readonly WatchedGate[], now: Cursor): readonly LiveGate[] {
+  return gates.filter(({ live }) => live).map((gate) => ({ gate: gate.gate, behind: behindOf(gate, now) }));
 }

@@ -10,6 +10,7 @@ import { changesRoute } from "./gate-changes.ts";
 import { GATE_BASE, type GateApiParts, type GatePlaces } from "./gate-part.ts";
 import { lookupRoute, statusRoute, usageRoute } from "./gate-reports.ts";
 import { snapshotRoute } from "./gate-snapshot.ts";
+import type { GateWatch } from "./gate-watch.ts";
 import { keyRoutes } from "./key-routes.ts";
 import type { KeyService } from "./key-service.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -27,6 +28,7 @@ export interface ManagementParts {
   readonly keys: KeyService;
   readonly auth: TokenAuth;
   readonly propagation: Propagation;
+  readonly watch: GateWatch;
   readonly pageMax: number;
 }
 

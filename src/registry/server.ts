@@ -14,10 +14,11 @@ import type { DelegationOptions } from "./authority.ts";
 import { type ConsoleOptions, mountConsole } from "./console/console.ts";
 import { type GateApiOptions, type GateApiParts, Places } from "./gate-part.ts";
 import { type AnsweredRequest, createHttpServer } from "./http-server.ts";
+import { GateWatch } from "./gate-watch.ts";
 import { Idempotency } from "./idempotency.ts";
 import { KeyService } from "./key-service.ts";
 import type { Door } from "./mount.ts";
-import { Propagation } from "./propagation.ts";
+import { type LiveGate, liveGates, Propagation } from "./propagation.ts";
 import { atRoot, gateRoutes, managementDocument, managementRoutes, protocolDocument } from "./routes.ts";
 import type { Store } from "./store.ts";
 import { FailureThrottle } from "./throttle.ts";
@@ -62,15 +63,18 @@ const ADDRESSES_MAX = 10_000;
 const UPKEEP_EVERY_MS = 60_000;
 
 export class RegistryServer {
+  readonly #store: Store;
   readonly #app: FastifyInstance;
   readonly #feed: ChangeFeed;
   readonly #upkeep: Upkeep;
+  readonly #watch: GateWatch;
   readonly #streams: Places;
   #address: AddressInfo | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(parts: RegistryParts) {
     const { store, clock, random, options, onAnswered, onFault } = parts;
+    this.#store = store;
     const feed = feedOf(parts);
     this.#feed = feed;
     this.#streams = new Places(options.gateApi.streamsMax);
@@ -86,7 +90,9 @@ export class RegistryServer {
       clock,
     );
     const auth = new TokenAuth(store, clock, throttle);
-    const propagation = new Propagation(store, clock);
+    const watch = new GateWatch(store, clock);
+    this.#watch = watch;
+    const propagation = new Propagation(watch, clock);
     const keys = new KeyService({
       store,
       clock,
@@ -95,7 +101,7 @@ export class RegistryServer {
       onChange: () => feed.nudge(),
     });
     const shared = { store, clock, keys, pageMax: options.pageMax };
-    const management = managementRoutes({ ...shared, random, auth, propagation });
+    const management = managementRoutes({ ...shared, random, auth, propagation, watch });
     const places = { streams: this.#streams, snapshots: new Places(options.gateApi.snapshotsMax) };
     const callers = { ...shared, delegation: options.delegation };
     const gate = gateRoutes(this.#gateParts(parts, propagation), places, callers);
@@ -139,6 +145,11 @@ export class RegistryServer {
     return this.#feed.cursor;
   }
 
+  /** Gates that are live and how far each has followed. */
+  async liveGates(): Promise<readonly LiveGate[]> {
+    return liveGates(await this.#watch.gates(), await this.#store.cursor());
+  }
+
   /** Milliseconds since the store last answered the feed. */
   get silenceMs(): number {
     return this.#feed.silenceMs;
@@ -150,6 +161,7 @@ export class RegistryServer {
 
   async listen({ host, port }: { readonly host: string; readonly port: number }): Promise<AddressInfo> {
     await this.#feed.start();
+    this.#watch.start();
     await this.#app.listen({ host, port });
     this.#upkeep.start();
     this.#address = this.#app.server.address() as AddressInfo;
@@ -163,6 +175,7 @@ export class RegistryServer {
   }
 
   async #close(graceMs: number): Promise<void> {
+    this.#watch.stop();
     await this.#feed.stop();
     const cut = new AbortController();
     void delay(graceMs, undefined, { signal: cut.signal }).then(
@@ -184,7 +197,10 @@ export class RegistryServer {
       clock,
       options: options.gateApi,
       onUsage,
-      onStatus: () => propagation.reported(),
+      onStatus: (gate, writtenMs) => {
+        this.#watch.reported(gate, writtenMs);
+        propagation.reported();
+      },
       onFault,
     };
   }

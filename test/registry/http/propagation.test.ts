@@ -1,6 +1,7 @@
 /** revoke?wait: the answer comes when every live gate has said that it refuses the key. */
 import { expect, test } from "vitest";
 import { ManualClock } from "../../../src/base/clock.ts";
+import { withCalls } from "../../support/faulty-store.ts";
 import { type RegistryScene, startRegistry } from "../../support/registry-scene.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
@@ -76,6 +77,61 @@ test("a gate that was silent for 15 seconds is not waited for", async () => {
   await report(registry, "alive", 5);
   const { propagation } = await end(registry, `DELETE /v1/api-keys/${id}?wait=20s`);
   expect(propagation).toMatchObject({ complete: true, gates: [{ gate: "alive", applied: true }] });
+});
+
+test("a gate is waited for after an outage of the registry, which it could not report to", async () => {
+  const clock = new ManualClock(Date.parse("2026-11-21T12:00:00Z"));
+  await using before = await startRegistry({ clock });
+  const { id } = await before.makeKey();
+  await report(before, "dead", 1);
+  clock.advance(60_000);
+  await report(before, "follows", 1);
+  clock.advance(3_600_000);
+  // Its own process, as after a restart.
+  await using after = await startRegistry({ clock, storage: before.databaseFile });
+  const early = await end(after, `DELETE /v1/api-keys/${id}?wait=0ms`);
+  expect(early.propagation).toMatchObject({ complete: false, gates: [{ gate: "follows", applied: false }] });
+  clock.advance(15_001);
+  const late = await end(after, `DELETE /v1/api-keys/${id}?wait=0ms`);
+  expect(late.propagation).toMatchObject({ complete: true, gates: [] });
+});
+
+test("nor does the silence count in which the storage was away", async () => {
+  const clock = new ManualClock(Date.parse("2026-11-21T12:00:00Z"));
+  let isAway = false;
+  await using registry = await startRegistry({
+    clock,
+    wrap: (store) =>
+      withCalls(store, (own) => ({
+        listGates: () => (isAway ? Promise.reject(new Error("away")) : own.listGates()),
+      })),
+  });
+  const { id } = await registry.makeKey();
+  await report(registry, "follows", 1);
+  isAway = true;
+  expect((await registry.call("GET /v1/gates")).status).toBe(500);
+  clock.advance(60_000);
+  isAway = false;
+  const { propagation } = await end(registry, `DELETE /v1/api-keys/${id}?wait=0ms`);
+  expect(propagation).toMatchObject({ complete: false, gates: [{ gate: "follows", applied: false }] });
+});
+
+test.each([
+  ["ahead", 60_000],
+  ["behind", -60_000],
+])("a process of the registry whose clock is %s waits for the gates of another one", async (_, skewMs) => {
+  const startMs = Date.parse("2026-11-21T12:00:00Z");
+  const clock = new ManualClock(startMs);
+  const otherClock = new ManualClock(startMs + skewMs);
+  await using one = await startRegistry({ clock });
+  await using other = await startRegistry({ clock: otherClock, storage: one.databaseFile });
+  const { id } = await one.makeKey();
+  await report(one, "gate", 1);
+  const early = await end(other, `DELETE /v1/api-keys/${id}?wait=0ms`);
+  expect(early.propagation).toMatchObject({ complete: false, gates: [{ gate: "gate", applied: false }] });
+  for (const each of [clock, otherClock]) each.advance(15_001);
+  const late = await end(other, `DELETE /v1/api-keys/${id}?wait=0ms`);
+  expect(late.propagation).toMatchObject({ complete: true, gates: [] });
 });
 
 test("the end of a rotation can be waited for as well", async () => {
