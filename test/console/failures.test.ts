@@ -242,6 +242,33 @@ describe.skipIf(browserPath === undefined)("the console", () => {
     expect(await field.getAttribute("aria-invalid")).toBe("true");
   });
 
+  test("leads from a page of a list that is gone to the first one", async () => {
+    const { page } = await browser.visit();
+    for (const section of ["keys", "audit"]) {
+      await signIn(page, `${console}#/${section}?cursor=of-long-ago`, scene.tokens.viewer);
+      await page.getByText("This page of the list is gone.").waitFor();
+      await page.getByRole("button", { name: "Try again" }).click();
+      await page.getByRole("table", { name: "newest first" }).waitFor();
+      expect(new URL(page.url()).hash).toBe(`#/${section}`);
+      await page.context().clearCookies();
+    }
+  });
+
+  test("says so when a proxy's page comes instead of the registry's answer", async () => {
+    const { page, complaints } = await browser.visit();
+    await signIn(page, console, scene.tokens.operator);
+    await page.locator(".page-head").getByRole("button", { name: "Create key" }).click();
+    await page.getByRole("dialog").getByRole("textbox", { name: "Name" }).fill("Behind a proxy");
+    await page.getByLabel("Organization id").fill("org_acme");
+    await page.route("**/v1/**", (route) => route.fulfill({ contentType: "text/html", body: "<h1>Sign in" }));
+    await page.getByRole("dialog").getByRole("button", { name: "Create key" }).click();
+    await page.getByRole("dialog").getByText("Something other than the registry answered.").waitFor();
+    await page.unroute("**/v1/**");
+    await page.getByRole("dialog").getByRole("button", { name: "Create key" }).click();
+    noteSecret(await page.getByLabel("The new key").inputValue(), "Behind a proxy");
+    expect(complaints).toEqual([]);
+  });
+
   test("stays on its page while the registry is down, and goes on by itself when it is back", async () => {
     const ADMIN = `admin-${randomBytes(16).toString("hex")}`;
     await using folder = await makeTempFolder();

@@ -58,6 +58,38 @@ describe.skipIf(browserPath === undefined)("every page of the console", () => {
     expect(complaints).toEqual([]);
   });
 
+  test.for([320, 768, 1024, 1240])("fits %i pixels whatever people call things", async (width) => {
+    const name = "N".repeat(200);
+    const made = await fetch(`${scene.url}/v1/api-keys`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${scene.tokens.admin}`, "content-type": "application/json" },
+      body: JSON.stringify({
+        name: width === 320 ? "   " : name,
+        organization: { id: "org_long", name: "O".repeat(200) },
+        project: { id: "project_long", name: "P".repeat(200) },
+        environment: "live",
+        scopes: Array.from({ length: 5 }, (_, index) => `${index}${"s".repeat(60)}`),
+      }),
+    });
+    const { id } = (await made.json()) as { id: string };
+    const { page } = await browser.visit({ width });
+    await signIn(page, console, scene.tokens.operator);
+    for (const place of ["keys?organization=org_long", `keys/${id}`, "audit?organization=org_long"]) {
+      await page.goto(`${console}#/${place}`);
+      await page.getByRole("table").first().waitFor();
+      expect.soft(await overhang(page), place).toBe(0);
+    }
+    await page.goto(`${console}#/keys?organization=org_long`);
+    // Blanks cannot be read or clicked.
+    await page
+      .getByRole("link", { name: width === 320 ? id : name })
+      .first()
+      .click();
+    await page.getByRole("button", { name: "Edit" }).click();
+    await page.getByRole("dialog").waitFor();
+    expect(await overhang(page)).toBe(0);
+  });
+
   test("is found by keyboard alone, from signing in to a new key", async () => {
     const { page } = await browser.visit();
     await page.goto(console);

@@ -36,6 +36,11 @@ test("numbers are short, and nothing is rounded down to none", () => {
   expect(percent(0, 0)).toBe("0 %");
   expect(percent(1, 10_000)).toBe("< 0.1 %");
   expect(percent(1, 3)).toBe("33 %");
+  expect([percent(998, 1000), percent(99_999, 100_000), percent(7, 7)]).toEqual([
+    "99.8 %",
+    "99.9 %",
+    "100 %",
+  ]);
   expect(counted(1, "gate")).toBe("1 gate");
   expect(counted(1200, "gate")).toBe("1,200 gates");
   expect([bytes(999), bytes(1500), bytes(2_000_000_000)]).toEqual(["999 B", "1.5 KB", "2.0 GB"]);
@@ -45,6 +50,7 @@ test("numbers are short, and nothing is rounded down to none", () => {
     "5 min",
     "24 h",
   ]);
+  expect(reasonText("environment_denied")).toBe("Wrong environment");
   expect([reasonText("scope_missing"), reasonText("something_new")]).toEqual([
     "Scope missing",
     "Something new",

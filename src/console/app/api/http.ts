@@ -48,10 +48,20 @@ export async function call<T>(path: string, asked: Asked = {}): Promise<T> {
     throw unreachable("The registry cannot be reached.");
   }
   if (response.ok) {
+    const answer = answerIn(text);
     reportUp();
-    return (text === "" ? undefined : JSON.parse(text)) as T;
+    return answer as T;
   }
   throw failureOf(response, text);
+}
+
+/** A proxy's sign-in page comes with a 200 too. */
+function answerIn(text: string): unknown {
+  try {
+    return text === "" ? undefined : JSON.parse(text);
+  } catch {
+    throw unreachable("Something other than the registry answered.");
+  }
 }
 
 const OUTAGES = new Set([502, 503, 504]);

@@ -67,7 +67,7 @@ export function AuditTable({ entries, label, names, isOfOneKey = false }: AuditT
                 <Subject entry={entry} />
               </td>
             )}
-            <td class="from-medium">
+            <td class="from-medium actor">
               <Actor entry={entry} names={names} />
             </td>
             <td class="from-small">

@@ -48,7 +48,10 @@ export function AuditPage({ session, query }: AuditPageProps): JSX.Element {
           </a>
         )}
       </search>
-      <FailureNotice failure={failure} onRetry={reload} />
+      <FailureNotice
+        failure={failure}
+        onRetry={failure?.code === "cursor_invalid" ? () => amend({ cursor: undefined }) : reload}
+      />
       {data === undefined && isLoading && <Waiting lines={8} />}
       {data !== undefined && (
         <AuditTable entries={data.items} names={names} label="Audit log, newest first" />

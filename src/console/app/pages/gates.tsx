@@ -45,7 +45,7 @@ function GateTable({ gates: { items, head } }: { readonly gates: Gates }): JSX.E
           </>
         )}
       </p>
-      <table class="table">
+      <table class="table gates">
         <caption class="unseen">Gates that follow this registry</caption>
         <thead>
           <tr>

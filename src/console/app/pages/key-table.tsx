@@ -70,7 +70,7 @@ function KeyRow({ view, usage }: { readonly view: Key; readonly usage: DayOfKeys
           Last used <Time at={view.last_used_at} none="never" />
         </span>
       </th>
-      <td class="from-medium">
+      <td class="from-medium owner">
         <span title={organization.id}>{ownerText(organization)}</span>
         <span class="under">
           {project !== undefined && <span title={project.id}>{ownerText(project)}</span>}

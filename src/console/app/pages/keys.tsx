@@ -10,7 +10,7 @@ import { counted } from "../parts/wording.ts";
 import { announce } from "../state/announcer.ts";
 import { useLoaded } from "../state/loaded.ts";
 import { useObservable } from "../state/observable.ts";
-import { hrefOf } from "../state/route.ts";
+import { amend, hrefOf } from "../state/route.ts";
 import { mayChangeKeys } from "../state/session.ts";
 import { begin, changes } from "../state/work.ts";
 import { useDayOf } from "./key-day.ts";
@@ -48,7 +48,10 @@ export function KeysPage({
     <>
       <PageHead title="Keys">{mayCreate && <CreateButton />}</PageHead>
       <KeyFilters session={session} query={query} seen={keys.data?.items ?? []} />
-      <FailureNotice failure={keys.failure} onRetry={keys.reload} />
+      <FailureNotice
+        failure={keys.failure}
+        onRetry={keys.failure?.code === "cursor_invalid" ? () => amend({ cursor: undefined }) : keys.reload}
+      />
       {keys.data === undefined && keys.isLoading && <Waiting lines={8} />}
       {keys.data !== undefined && keys.data.items.length > 0 && (
         <KeyTable keys={keys.data.items} usage={usage.data} isStale={keys.isLoading} />

@@ -49,6 +49,8 @@ export function counted(count: number, one: string, many = `${one}s`): string {
 export function percent(part: number, all: number): string {
   if (all === 0 || part === 0) return "0 %";
   const share = (part / all) * 100;
+  // Not quite all of them is not all of them.
+  if (part < all && share >= 99) return `${Math.min(99.9, Math.floor(share * 10) / 10).toFixed(1)} %`;
   return share < 0.1 ? "< 0.1 %" : `${share < 10 ? share.toFixed(1) : Math.round(share)} %`;
 }
 
@@ -79,7 +81,7 @@ const REASONS: Readonly<Record<string, string>> = {
   key_revoked: "Key revoked",
   key_invalid: "Key not valid",
   scope_missing: "Scope missing",
-  environment_mismatch: "Wrong environment",
+  environment_denied: "Wrong environment",
   network_denied: "Network not allowed",
   route_denied: "Route not allowed",
   rate_limited: "Rate limited",
