@@ -52,6 +52,10 @@ const BEFORE_SEND: ReadonlyMap<string, readonly [UpstreamErrorKind, DenialCode]>
 
 const CONNECTION_LOST = new Set(["UPSTREAM_CLOSED", "UND_ERR_SOCKET", "ECONNRESET", "EPIPE", "ECONNABORTED"]);
 
+/** OpenSSL's own, Node's, and those of X.509 verification, which have no prefix in common. */
+const TLS_CODE =
+  /^ERR_(?:TLS|SSL|OSSL)|^UNABLE_TO_|CERT|CRL|SELF_SIGNED|^INVALID_(?:CA|PURPOSE)$|^PATH_LENGTH_EXCEEDED$|^HOSTNAME_MISMATCH$/;
+
 export function mapUpstreamError(error: unknown): UpstreamFault {
   if (error instanceof BodyFault) return mapBodyFault(error);
   const code = errorCode(error);
@@ -71,7 +75,7 @@ export function mapUpstreamError(error: unknown): UpstreamFault {
   ) {
     return fault("protocol", "upstream_failed", code);
   }
-  if (code.startsWith("ERR_TLS") || code.startsWith("ERR_SSL") || /CERT|SELF_SIGNED|ISSUER/.test(code)) {
+  if (TLS_CODE.test(code)) {
     return fault("tls", "upstream_unreachable", code, { isBeforeSend: true });
   }
   if (code === "UND_ERR_INVALID_ARG" || code === "UND_ERR_NOT_SUPPORTED") {

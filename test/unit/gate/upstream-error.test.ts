@@ -29,6 +29,12 @@ describe("what went wrong decides what the client is told", () => {
     ["SELF_SIGNED_CERT_IN_CHAIN", "tls", "upstream_unreachable"],
     ["CERT_HAS_EXPIRED", "tls", "upstream_unreachable"],
     ["UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "tls", "upstream_unreachable"],
+    ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "tls", "upstream_unreachable"],
+    ["INVALID_CA", "tls", "upstream_unreachable"],
+    ["INVALID_PURPOSE", "tls", "upstream_unreachable"],
+    ["PATH_LENGTH_EXCEEDED", "tls", "upstream_unreachable"],
+    ["HOSTNAME_MISMATCH", "tls", "upstream_unreachable"],
+    ["ERR_OSSL_X509_KEY_VALUES_MISMATCH", "tls", "upstream_unreachable"],
     ["UND_ERR_INVALID_ARG", "internal", "internal_error"],
     ["UND_ERR_NOT_SUPPORTED", "internal", "internal_error"],
   ])("%s: %s, %s, and the upstream never saw the request", ([code, kind, denial]) => {
