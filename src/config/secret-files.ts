@@ -3,6 +3,7 @@
  * certificate is put where the option itself would stand.
  */
 import { resolve } from "node:path";
+import { createSecureContext } from "node:tls";
 import { readTextFile } from "../document/text-file.ts";
 import { type FileStamps, stampOf } from "./file-stamp.ts";
 import type { GateConfig } from "./schema.ts";
@@ -75,15 +76,35 @@ function withTls(
   refuse: Refuse,
 ): { readonly tls?: Tls } {
   if (tls === undefined) return {};
+  let isFaulty = false;
   const pem = (option: "ca_file" | "cert_file" | "key_file"): string | undefined => {
     const file = tls[option];
     if (file === undefined) return undefined;
     const path = [...place, option];
     const text = read(file, path, PEM_BYTES_MAX);
-    if (text.trim() !== "" && !text.includes("-----BEGIN ")) refuse(path, "the file holds no PEM");
+    const isPem = text.includes("-----BEGIN ");
+    isFaulty ||= !isPem;
+    if (text.trim() !== "" && !isPem) refuse(path, "the file holds no PEM");
     return text;
   };
-  return { tls: { ...tls, ca: pem("ca_file"), cert: pem("cert_file"), key: pem("key_file") } };
+  const found = { ca: pem("ca_file"), cert: pem("cert_file"), key: pem("key_file") };
+  const problem = isFaulty ? undefined : pairProblem(found.cert, found.key);
+  if (problem !== undefined) refuse([...place, "cert_file"], problem);
+  return { tls: { ...tls, ...found } };
+}
+
+/** A renewal replaces one file after the other; what is between would fail every request. */
+function pairProblem(cert: string | undefined, key: string | undefined): string | undefined {
+  if (cert === undefined || key === undefined) return undefined;
+  try {
+    createSecureContext({ cert, key });
+    return undefined;
+  } catch (error) {
+    // The code only: nothing of a key stands in a message.
+    const code = String((error as NodeJS.ErrnoException).code);
+    if (code === "ERR_OSSL_X509_KEY_VALUES_MISMATCH") return "the certificate does not belong to key_file";
+    return `certificate and key cannot be used (${code})`;
+  }
 }
 
 type Registry = NonNullable<GateConfig["keys"]["registry"]>;

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { loadGateConfig } from "../../../src/config/load.ts";
 import { formatFault } from "../../../src/document/fault.ts";
 import { makeTempFolder, type TempFolder } from "../../support/temp-folder.ts";
+import { CertificateAuthority } from "../../support/tls.ts";
 
 const HEAD = "keys: { file: keys.yaml }\nroutes: [{ path: /a }]\n";
 
@@ -98,6 +99,28 @@ describe("certificates", () => {
     expect(await faultsOf(folder, HEAD + upstreams)).toEqual([
       "keyward.yaml:3:57: upstreams.default.tls.ca_file: the file holds no PEM",
     ]);
+  });
+
+  test("a certificate beside another's key is a fault, as is one that cannot be read", async () => {
+    await using folder = await makeTempFolder();
+    const authority = new CertificateAuthority();
+    const [old, renewed] = [authority.issue("gate"), authority.issue("gate")];
+    const pair = "upstreams: { default: { url: https://x, tls: { cert_file: c.pem, key_file: k.pem } } }\n";
+    const faultsWith = async (cert: string, key: string): Promise<readonly string[]> => {
+      await folder.write("c.pem", cert);
+      await folder.write("k.pem", key);
+      return faultsOf(folder, HEAD + pair);
+    };
+    const place = "keyward.yaml:3:59: upstreams.default.tls.cert_file:";
+    expect(await faultsWith(old.cert, old.key)).toEqual([]);
+    expect(await faultsWith(renewed.cert, old.key)).toEqual([
+      `${place} the certificate does not belong to key_file`,
+    ]);
+    expect(await faultsWith(renewed.cert, renewed.key)).toEqual([]);
+    expect(await faultsWith(old.cert.slice(0, 200), old.key)).toEqual([
+      `${place} certificate and key cannot be used (ERR_OSSL_PEM_BAD_END_LINE)`,
+    ]);
+    expect(await faultsWith("", old.key)).toEqual([`${place} the file is empty`]);
   });
 });
 
