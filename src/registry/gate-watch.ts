@@ -63,10 +63,11 @@ export class GateWatch {
     const heard = new Map<string, Heard>();
     for (const gate of gates) {
       const known = this.#heard.get(gate.gate);
+      const isUnseen = this.#isBlind || known === undefined;
       // Those that were live when the last of them could report have the time to do so again.
-      const notBeforeMs = this.#isBlind ? nowMs - (newestMs - seenMs(gate)) : Number.NEGATIVE_INFINITY;
-      const isNews = known?.seenAt !== gate.seen_at && !this.#isBlind;
-      const atMs = isNews ? nowMs : Math.max(known?.atMs ?? notBeforeMs, notBeforeMs);
+      const baseMs = isUnseen ? nowMs - (newestMs - seenMs(gate)) : Number.NEGATIVE_INFINITY;
+      const heardMs = isUnseen || known.seenAt === gate.seen_at ? known?.atMs : nowMs;
+      const atMs = Math.max(heardMs ?? baseMs, baseMs);
       heard.set(gate.gate, { seenAt: gate.seen_at, atMs });
     }
     this.#heard = heard;

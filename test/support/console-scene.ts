@@ -298,11 +298,11 @@ async function reportGates(store: Store): Promise<AsyncDisposable> {
     const behind = { epoch: first.epoch, rev: Math.max(0, first.rev - 7), staleness_ms: 41_000 };
     await store.putGateStatus({ gate: "gate-us-1", version, keys: keys - 7, ...behind }, nowMs);
   };
+  await report();
   await store.putGateStatus(
     { gate: "gate-ap-1", version: "0.0.9", epoch: first.epoch, rev: first.rev, keys, staleness_ms: 900 },
     systemClock.now() - 26 * 60_000,
   );
-  await report();
   const reporting = (async () => {
     for await (const _ of every(REPORT_MS, undefined, { signal: stop.signal })) await report();
   })().catch((error: unknown) => {
