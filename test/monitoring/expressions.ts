@@ -34,7 +34,13 @@ export interface Dashboard {
     readonly id: number;
     readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
   })[];
-  readonly templating: { readonly list: readonly { readonly name: string; readonly definition?: string }[] };
+  readonly templating: {
+    readonly list: readonly {
+      readonly name: string;
+      readonly definition?: string;
+      readonly allValue?: string;
+    }[];
+  };
   readonly annotations: { readonly list: readonly { readonly name: string; readonly expr?: string }[] };
 }
 

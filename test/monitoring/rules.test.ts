@@ -75,6 +75,26 @@ test("every expression asks about metrics and labels that there are", () => {
   }
 });
 
+test("a dashboard that asks what every process or a registry answers as well asks it of gates only", () => {
+  const registry = new Set(registryMetricKinds.map(({ name }) => name as string));
+  for (const { title, panels, templating } of dashboards) {
+    const exprs = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
+    const metrics = exprs.flatMap(selectorsOf).map(({ metric }) => metric);
+    if (!metrics.some((metric) => /^(process|nodejs)_/.test(metric) || registry.has(metric))) continue;
+    for (const { name, definition, allValue } of templating.list) {
+      if (definition === undefined) continue;
+      // "All" is then each that there is, and not whatever Prometheus scrapes.
+      expect([title, name, allValue]).toEqual([title, name, undefined]);
+      const asked = selectorsOf(definition).map(({ metric }) => metric);
+      expect([title, name, asked.filter((metric) => registry.has(metric))]).toEqual([title, name, []]);
+    }
+  }
+  const counted = dashboards.flatMap(({ panels }) => panels.filter(({ title }) => title === "Gates"));
+  expect(counted.flatMap(({ targets = [] }) => targets.flatMap(({ expr }) => selectorsOf(expr)))).toEqual([
+    expect.objectContaining({ metric: "keyward_config_last_reload_successful" }),
+  ]);
+});
+
 test("the panels of a dashboard have ids of their own, lie in the grid and beside each other", () => {
   for (const { title, panels, uid } of dashboards) {
     expect(uid).toMatch(/^keyward-[a-z]+$/);
