@@ -36,6 +36,38 @@ describe.skipIf(helm === undefined || helm3 === undefined)("the chart", () => {
     expect(unknownFields(groups)).toBe("");
   });
 
+  test("finds its pods whatever labels people add, and says no label twice", () => {
+    const odd = { "app.kubernetes.io/component": "mine", "app.kubernetes.io/version": "v9", team: "memory" };
+    const labels = JSON.stringify(odd);
+    const settings = [
+      "gate.podLabels",
+      "registry.podLabels",
+      "metrics.serviceMonitor.labels",
+      "commonLabels",
+    ].map((name) => `${name}=${labels}`);
+    // The parser refuses a key that is there twice.
+    const objects = render("everything", ...settings);
+    for (const { kind, metadata, spec } of objects) {
+      if (metadata.name === "demo-extra") continue;
+      expect([metadata.name, metadata.labels]).toEqual([
+        metadata.name,
+        expect.objectContaining({ team: "memory" }),
+      ]);
+      if (kind !== "Deployment") continue;
+      const { selector, template: pod } = spec as unknown as {
+        readonly selector: { readonly matchLabels: object };
+        readonly template: { readonly metadata: { readonly labels: object } };
+      };
+      expect(pod.metadata.labels).toMatchObject({ ...selector.matchLabels, team: "memory" });
+    }
+  });
+
+  test("labels are text, also for a release that is called by a number", () => {
+    const { stdout } = run(helm, ["template", "2024", chart, "--values", valuesFile("everything")]);
+    expect(invalidObjects(parseObjects(stdout))).toEqual([]);
+    expect(stdout).not.toContain("instance: 2024");
+  });
+
   test.for(installs)("gives no two objects one name: %s", (install) => {
     const names = render(install).map(
       ({ apiVersion, kind, metadata }) => `${apiVersion} ${kind} ${metadata.name}`,

@@ -38,6 +38,8 @@ const byTemplate: readonly Refusal[] = [
   ["sqlite", ['registry.tokens.existingSecret=""'], /no token for the registry/],
   ["postgres", ['registry.storage.postgres.existingSecret=""'], /postgres\.existingSecret is needed/],
   ["postgres", ["gate.networkPolicy.backend.podSelector=null"], /ports needs .*podSelector/],
+  ["gate", ["gate.ingress.enabled=true"], /gate\.ingress\.hosts is needed/],
+  ["gate", ["gate.httpRoute.enabled=true"], /gate\.httpRoute\.parentRefs is needed/],
   ["everything", ["gate.autoscaling.maxReplicas=2"], /minReplicas is larger/],
   ["registry", ["registry.enabled=false"], /nothing to install/],
 ];

@@ -1,6 +1,6 @@
 {{- define "keyward-sidecar.labels" -}}
 app.kubernetes.io/name: keyward
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: sidecar
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}

@@ -24,6 +24,12 @@ What the schema cannot say: values that contradict each other. Every document de
 {{- if and (eq $source "own") (not (get (include "keyward.gateToken" $ | fromJson) "name")) -}}
 {{- fail "the gate has no token for the registry: set registry.tokens.existingSecret" -}}
 {{- end -}}
+{{- if and .ingress.enabled (not .ingress.hosts) -}}
+{{- fail "gate.ingress.hosts is needed: [{ host: memory.example.com }]" -}}
+{{- end -}}
+{{- if and .httpRoute.enabled (not .httpRoute.parentRefs) -}}
+{{- fail "gate.httpRoute.parentRefs is needed: the Gateway that it belongs to, [{ name: public }]" -}}
+{{- end -}}
 {{- if and .networkPolicy.backend.ports (not .networkPolicy.backend.podSelector) -}}
 {{- fail "gate.networkPolicy.backend.ports needs gate.networkPolicy.backend.podSelector" -}}
 {{- end -}}

@@ -14,19 +14,22 @@
 
 {{/* What a Deployment selects by can never change: only these. Takes root and component. */}}
 {{- define "keyward.selector" -}}
-app.kubernetes.io/name: {{ default .root.Chart.Name .root.Values.nameOverride | trunc 63 | trimSuffix "-" }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ default .root.Chart.Name .root.Values.nameOverride | trunc 63 | trimSuffix "-" | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
+{{/*
+Labels of an object. Takes root, component, and more: labels of its own. None stands there twice: they win
+over commonLabels, those over the chart's, and what is selected by over all, or nothing would be found.
+*/}}
 {{- define "keyward.labels" -}}
-{{ include "keyward.selector" . }}
-app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{- with .root.Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $chart := dict
+    "app.kubernetes.io/version" .root.Chart.AppVersion
+    "app.kubernetes.io/managed-by" .root.Release.Service
+    "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") -}}
+{{- $selector := include "keyward.selector" . | fromYaml -}}
+{{- mergeOverwrite $chart (deepCopy (default dict .root.Values.commonLabels)) (deepCopy (default dict .more)) $selector | toYaml -}}
 {{- end }}
 
 {{- define "keyward.image" -}}
