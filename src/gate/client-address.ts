@@ -27,7 +27,7 @@ function familyOf(address: string): "ipv4" | "ipv6" {
 }
 
 /** A trusted proxy that writes no address (`unknown`, `192.0.2.1:4711`) leaves the client in no network. */
-const UNKNOWN_CLIENT = "";
+export const UNKNOWN_CLIENT = "";
 
 /** @param peer the socket's remote address */
 export function clientAddress(peer: string, head: Head, trusted: BlockList | undefined): string {
@@ -37,8 +37,9 @@ export function clientAddress(peer: string, head: Head, trusted: BlockList | und
     const address = hop.trim();
     if (address === "") continue;
     if (isIP(address) === 0) return UNKNOWN_CLIENT;
-    client = address;
-    if (!isInNetwork(trusted, address)) return client;
+    // A zone means nothing but to the machine that wrote it, and may be of any length.
+    client = address.replace(/%.*$/, "");
+    if (!isInNetwork(trusted, client)) return client;
   }
   return client;
 }

@@ -7,7 +7,7 @@ import { Denial } from "../errors/denial.ts";
 import type { CompiledKey } from "../keys/compiled-key.ts";
 import { digestOf } from "../keys/digest.ts";
 import { type Admitted, type Candidate, admit, admitPublic } from "./admit.ts";
-import { clientAddress } from "./client-address.ts";
+import { UNKNOWN_CLIENT, clientAddress } from "./client-address.ts";
 import { isPreflight } from "./cors.ts";
 import { extractCredential } from "./credential.ts";
 import type { Exchange } from "./exchange.ts";
@@ -32,7 +32,7 @@ export class Preflight {
 export type Decision = Admitted | Denial | Preflight;
 
 /**
- * @param exchange is told what each stage found: path, route, key
+ * @param exchange is told what each stage found: client, path, route, key
  * @returns a promise only when the key must be looked up
  */
 export function decide(
@@ -42,6 +42,8 @@ export function decide(
 ): Decision | Promise<Decision> {
   const head = readHead(line, state.headers);
   if (head instanceof Denial) return head;
+  const client = clientAddress(exchange.remoteAddress, head, state.trustedProxies);
+  if (client !== UNKNOWN_CLIENT) exchange.clientAddress = client;
   const target = readTarget(line.target, state.targetBytesMax);
   if (target instanceof Denial) return target;
   // What has shown no good key may have put one in the wrong place.
@@ -60,7 +62,7 @@ export function decide(
     spotter: state.spotter,
     head,
     target,
-    clientAddress: clientAddress(exchange.remoteAddress, head, state.trustedProxies),
+    clientAddress: client,
   };
   const secret = extractCredential(head, state.places);
   const fault = secret instanceof Denial ? undefined : state.keyFormat.check(secret);

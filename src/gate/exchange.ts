@@ -8,7 +8,10 @@ import type { CompiledKey } from "../keys/compiled-key.ts";
 export class Exchange {
   readonly id: string;
   readonly method: string;
+  /** Peer of the connection. */
   readonly remoteAddress: string;
+  /** Who is calling, by what a trusted proxy says; the peer where none says so. */
+  clientAddress: string;
   /** `Clock.monotonic()` at the start, milliseconds. */
   readonly startedMs: number;
   /** Canonical path without query; undefined while the target is not known to be valid. */
@@ -42,6 +45,7 @@ export class Exchange {
     this.id = id;
     this.method = method;
     this.remoteAddress = remoteAddress;
+    this.clientAddress = remoteAddress;
     this.startedMs = startedMs;
   }
 }

@@ -42,7 +42,7 @@ export class AccessLog implements Observer {
     line += `,"bytes_in":${number(exchange.bytesIn)},"bytes_out":${number(exchange.bytesOut)}`;
     line += `,"duration_ms":${number(roundMs(exchange.durationMs))}`;
     if (exchange.upstreamMs !== undefined) line += `,"upstream_ms":${number(roundMs(exchange.upstreamMs))}`;
-    line += text("request_id", exchange.id) + text("client_ip", exchange.remoteAddress);
+    line += text("request_id", exchange.id) + text("client_ip", exchange.clientAddress);
     if (exchange.aborted) line += ',"aborted":true';
     if (exchange.upgraded) line += ',"upgraded":true';
     line += text("upstream_error", exchange.upstreamError);

@@ -130,3 +130,24 @@ test("client, upstream and access log know a request by the same fresh id", asyn
   await scene.gate.running.close();
   expect(scene.gate.log().map((line) => line["request_id"])).toContain(sent);
 });
+
+test("the access log names the client that a trusted proxy names, whatever becomes of the request", async () => {
+  await using scene = await startScene(() => ({ trusted_proxies: ["127.0.0.1", "::1", "10.0.0.0/8"] }));
+  const { gate, key } = scene;
+  const from = (forwarded: string): Asked => ({ headers: { "x-forwarded-for": forwarded } });
+  await ask(`${gate.url}/v1/memories`, { key: key.secret, ...from("203.0.113.1, 198.51.100.1, 10.0.0.2") });
+  await ask(`${gate.url}/v1/memories`, { key: "mem_live_guessed", ...from("198.51.100.2") });
+  await ask(`${gate.url}/v1/a%00b`, from("198.51.100.3"));
+  await ask(`${gate.url}/v1/memories`, from("unknown"));
+  await gate.running.close();
+  const clients = gate.log().flatMap((line) => (line["msg"] === "request" ? [line["client_ip"]] : []));
+  expect(clients).toEqual(["198.51.100.1", "198.51.100.2", "198.51.100.3", "127.0.0.1"]);
+});
+
+test("the access log believes nobody else about the client", async () => {
+  await using scene = await startScene();
+  await scene.see("/v1/memories", { headers: { "x-forwarded-for": "198.51.100.1" } });
+  await scene.gate.running.close();
+  const clients = scene.gate.log().flatMap((line) => (line["msg"] === "request" ? [line["client_ip"]] : []));
+  expect(clients).toEqual(["127.0.0.1"]);
+});

@@ -77,6 +77,7 @@ describe("behind trusted proxies the client is the rightmost address that is non
     ["198.51.100.1,, 10.0.0.2,", "198.51.100.1"],
     ["2001:db8::1, fd00::2", "2001:db8::1"],
     ["198.51.100.1, ::ffff:10.0.0.2", "198.51.100.1"],
+    ["fe80::1%mem-live.0123456789, 10.0.0.2", "fe80::1"],
     ["198.51.100.1, ::ffff:a00:2", "198.51.100.1"],
     ["garbage, 198.51.100.1", "198.51.100.1"],
   ])("%s: %s", ([forwardedFor, client]) => {
