@@ -45,6 +45,9 @@ const PAIRS_MAX = 20 * ITEMS_MAX;
 /** From so many waiting batches on use is summed up for as long as there is room, also of more pairs. */
 const WAITING_FEW = 60;
 const WAITING_MAX = 240;
+/** Up to so many, a batch is made of each hour; beyond, of each day. */
+const WAITING_MANY = 180;
+const HOUR_MS = 3_600_000;
 const RETRY_MIN_MS = 1000;
 const RETRY_MAX_MS = 60_000;
 /** A registry that takes no usage is asked again now and then. */
@@ -111,7 +114,7 @@ export class UsageReporter implements Observer {
   }
 
   #report(): void {
-    if (this.#waiting.length < WAITING_FEW) this.#seal();
+    if (this.#waiting.length < WAITING_FEW || this.#isPeriodOver()) this.#seal();
     void this.#sendAll();
   }
 
@@ -121,10 +124,28 @@ export class UsageReporter implements Observer {
     return Math.max(PAIRS_MAX, room * ITEMS_MAX);
   }
 
+  /**
+   * A batch counts in one minute, that of its middle: while use is summed up for long, what belongs to an hour
+   * that is over, or at least to a day, is made into batches, as long as twice as many pairs still find room.
+   */
+  #isPeriodOver(): boolean {
+    const nowMs = this.#options.clock.now();
+    const neededMax = this.#waiting.length + 3 * Math.ceil(this.#tally.size / ITEMS_MAX);
+    const isOver = (periodMs: number): boolean =>
+      Math.floor(this.#sinceMs / periodMs) !== Math.floor(nowMs / periodMs);
+    return (
+      (neededMax <= WAITING_MANY && isOver(HOUR_MS)) || (neededMax <= WAITING_MAX && isOver(24 * HOUR_MS))
+    );
+  }
+
   /** Makes batches of what was counted since the last ones. */
   #seal(): void {
-    if (this.#tally.size === 0) return;
     const nowMs = this.#options.clock.now();
+    if (this.#tally.size === 0) {
+      // What comes next was not used while nothing was: a gate may have been idle for days.
+      this.#sinceMs = nowMs;
+      return;
+    }
     const batches = this.#batches(nowMs);
     this.#tally.clear();
     this.#isSpooled = false;
