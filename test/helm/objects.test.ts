@@ -62,6 +62,16 @@ describe.skipIf(helm === undefined || helm3 === undefined)("the chart", () => {
     }
   });
 
+  test.for(["gate", "registry"])("helm test runs where the pods of the install can: %s", (install) => {
+    const [nodeSelector, tolerations] = [{ "kubernetes.io/arch": "arm64" }, [{ operator: "Exists" }]];
+    const objects = render(
+      install,
+      `${install}.nodeSelector=${JSON.stringify(nodeSelector)}`,
+      `${install}.tolerations=${JSON.stringify(tolerations)}`,
+    );
+    expect(objects.find(({ kind }) => kind === "Pod")?.spec).toMatchObject({ nodeSelector, tolerations });
+  });
+
   test("labels are text, also for a release that is called by a number", () => {
     const { stdout } = run(helm, ["template", "2024", chart, "--values", valuesFile("everything")]);
     expect(invalidObjects(parseObjects(stdout))).toEqual([]);
