@@ -100,7 +100,7 @@ export const metrics = z
     max_keys: integer(
       0,
       100_000,
-      'Keys with series of their own; the rest count as key_id="_other".',
+      'Keys with series of their own: the first that are used since the start. The rest count as key_id="_other".',
     ).default(1000),
   })
   .describe("Metrics for Prometheus.")
