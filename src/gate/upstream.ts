@@ -186,12 +186,21 @@ function connectorFor(options: UpstreamOptions, serverName: string | undefined):
   });
   // RFC 6066 section 3: no address in SNI; Node throws. The certificate is checked all the same.
   const override = serverName !== undefined && isIP(serverName) !== 0 ? { servername: "" } : {};
-  return (target, callback) =>
+  return (target, callback) => {
+    let isLate = false;
     connect({ ...target, ...override }, (...[error, socket]: Parameters<typeof callback>) => {
+      clearTimeout(timer);
       socket?.prependListener("error", renameReset);
-      if (error === null) callback(null, socket);
+      if (isLate) socket?.destroy();
+      else if (error === null) callback(null, socket);
       else callback(error, null);
     });
+    // undici's own timer ends it too, but up to a second after its time. Set last: `connect` may throw.
+    const timer = setTimeout(() => {
+      isLate = true;
+      callback(new (undici().errors.ConnectTimeoutError)(), null);
+    }, options.connectTimeoutMs).unref();
+  };
 }
 
 /**

@@ -1,9 +1,12 @@
 /** Upstreams behind TLS: the certificate is always checked, and by the upstream's name, never the client's Host. */
+import { once } from "node:events";
+import { type Socket, createServer } from "node:net";
 import type { TlsOptions } from "node:tls";
 import { expect, test } from "vitest";
 import { type EchoUpstream, startEchoUpstream } from "../../support/echo-upstream.ts";
 import { makeKey } from "../../support/fixtures.ts";
 import { type Answer, type Asked, ask } from "../../support/http-client.ts";
+import { portOf } from "../../support/listening.ts";
 import { makeTempFolder } from "../../support/temp-folder.ts";
 import { startTestGate } from "../../support/test-gate.ts";
 import { type Certificate, CertificateAuthority } from "../../support/tls.ts";
@@ -99,4 +102,24 @@ test("a client certificate that the upstream asks for is shown", async () => {
   const stranger = new CertificateAuthority("Stranger").issue("gate");
   const wrong = { ca_file: authority.cert, cert_file: stranger.cert, key_file: stranger.key };
   expect(await statusThrough({ serverOptions, files: wrong })).toBe(502);
+});
+
+test("the time to connect includes the handshake, and is not a second longer than it says", async () => {
+  const sockets = new Set<Socket>();
+  const mute = createServer((socket) => sockets.add(socket.on("error", () => undefined)));
+  await once(mute.listen(0, "127.0.0.1"), "listening");
+  const url = `https://127.0.0.1:${portOf(mute)}`;
+  const upstreams = { default: { url, timeouts: { connect: "50ms" } } };
+  const key = makeKey();
+  await using gate = await startTestGate({ upstreamUrl: url, keys: [key], config: { upstreams } });
+  const durationsMs: number[] = [];
+  // A busy machine may be late once; a timer that is too coarse always is.
+  for (let attempt = 0; attempt < 5 && Math.min(...durationsMs) > 450; attempt++) {
+    const startedMs = performance.now();
+    expect((await ask(`${gate.url}/v1/memories`, { key: key.secret })).status).toBe(504);
+    durationsMs.push(performance.now() - startedMs);
+  }
+  for (const socket of sockets) socket.destroy();
+  mute.close();
+  expect(Math.min(...durationsMs)).toBeLessThan(450);
 });
