@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import type { Row, Statement, Work } from "./sql/work.ts";
-import { StoreBusy } from "./store.ts";
+import { StoreBusy, StoreUnavailable } from "./store.ts";
 
 type Query = (query: pg.QueryConfig) => Promise<pg.QueryResult>;
 
@@ -19,6 +19,20 @@ function queryOf({ sql, params }: Statement): pg.QueryConfig {
   return { text: sql, values: params.map(bound) };
 }
 
+/**
+ * SQLSTATE of what ends with PostgreSQL's own state, not with the statement: connections cut, resources at
+ * their end, shutdown, a time limit, a disk that fails, a standby that takes no writes.
+ */
+const UNAVAILABLE = /^(?:08|53|57P|58|57014|55P03|25006)/;
+
+/** The same error, or that the storage is away: also when it is back a moment later, as after a failover. */
+export function storageError(error: unknown): unknown {
+  const isAnswer = error instanceof pg.DatabaseError;
+  if (isAnswer && !UNAVAILABLE.test(error.code ?? "")) return error;
+  if (!(error instanceof Error) || error instanceof StoreUnavailable) return error;
+  return new StoreUnavailable(`PostgreSQL: ${error.message}`, { cause: error });
+}
+
 /** PostgreSQL takes no NUL in a text, and no text that it holds has one. */
 function bound(value: Statement["params"][number]): unknown {
   if (typeof value === "string") return value.replaceAll("\0", "\uFFFD");
@@ -27,7 +41,9 @@ function bound(value: Statement["params"][number]): unknown {
 
 /** Borrows a connection: `await using session = await checkOut(pool)`. */
 export async function checkOut(pool: pg.Pool): Promise<Session> {
-  const client = await pool.connect();
+  const client = await pool.connect().catch((error: unknown) => {
+    throw storageError(error);
+  });
   return new Session(client, (isBroken) => client.release(isBroken));
 }
 
@@ -86,7 +102,7 @@ export class Session implements AsyncDisposable {
     } catch (error) {
       // Not an answer of the server: nobody knows what the connection is in the middle of.
       if (!(error instanceof pg.DatabaseError)) this.#isBroken = true;
-      throw error;
+      throw storageError(error);
     }
   };
 

@@ -8,7 +8,7 @@ import { type RandomBytes, systemRandom } from "../base/random.ts";
 import { migrateSchema } from "./migrations/migration.ts";
 import { postgresMigrations } from "./migrations/postgres.ts";
 import { ChangeListener, CHANNEL } from "./postgres-listener.ts";
-import { checkOut, checkOutInTurn, repeated, runWork, Session } from "./postgres-session.ts";
+import { checkOut, checkOutInTurn, repeated, runWork, Session, storageError } from "./postgres-session.ts";
 import { newEpoch } from "./sql/changes.ts";
 import type { DatabaseView, SqlDatabase, WriteOptions } from "./sql/database.ts";
 import { sqlStore } from "./sql/sql-store.ts";
@@ -135,7 +135,11 @@ class PostgresDatabase implements SqlDatabase {
   }
 
   async read<T>(work: () => Work<T>): Promise<T> {
-    return runWork(work(), (query) => this.#pool.query(query));
+    return runWork(work(), (query) =>
+      this.#pool.query(query).catch((error: unknown) => {
+        throw storageError(error);
+      }),
+    );
   }
 
   async readAside<T>(work: () => Work<T>): Promise<T> {

@@ -150,6 +150,32 @@ describe.skipIf(programs === undefined)("registries on one PostgreSQL", () => {
     expect(registry.faults).toEqual([]);
   });
 
+  test("a call whose connection is cut is told to try again, though PostgreSQL is there", async () => {
+    const storage = await server.newDatabase();
+    await using registry = await startRegistry({ storage });
+    const { id } = await registry.makeKey();
+    // Each patch waits for the row that this one has locked, until its connection is cut.
+    const locking = server
+      .query("BEGIN; UPDATE keyward.meta SET rev = rev; SELECT pg_sleep(60); COMMIT", storage)
+      .catch(() => undefined);
+    const waiting = async (wanted: string): Promise<boolean> => {
+      const rows = await server.query(
+        `SELECT 1 FROM pg_stat_activity WHERE datname = '${storage.split("/").at(-1)}' AND wait_event = '${wanted}'`,
+      );
+      return rows.length > 0;
+    };
+    await waitFor("the lock", () => waiting("PgSleep"));
+    const patch = registry.call(`PATCH /v1/api-keys/${id}`, { json: { name: "later" } });
+    await waitFor("the patch to wait", () => waiting("transactionid"));
+    await server.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event IN ('transactionid', 'PgSleep')`,
+    );
+    const cut = await patch;
+    expect([cut.status, cut.json()]).toMatchObject([503, { code: "storage_unavailable" }]);
+    await locking;
+    expect((await registry.call(`PATCH /v1/api-keys/${id}`, { json: { name: "now" } })).status).toBe(200);
+  });
+
   test("while PostgreSQL is away calls say so; when it is back, streams go on without a gap", async () => {
     const storage = await server.newDatabase();
     await using registry = await startRegistry({ storage, gateApi: { silenceMaxMs: 500 } });
