@@ -242,6 +242,33 @@ describe.skipIf(browserPath === undefined)("the console", () => {
     expect(await field.getAttribute("aria-invalid")).toBe("true");
   });
 
+  test("lets a key be revoked by its name as it is read", async () => {
+    const headers = { authorization: `Bearer ${scene.tokens.admin}`, "content-type": "application/json" };
+    const rename = async (id: string, name: string | undefined): Promise<number> =>
+      (
+        await fetch(`${scene.url}/v1/api-keys/${id}`, {
+          method: "PATCH",
+          headers,
+          body: JSON.stringify({ name }),
+        })
+      ).status;
+    const list = await fetch(`${scene.url}/v1/api-keys?status=active`, { headers });
+    const { items } = (await list.json()) as {
+      items: readonly { readonly id: string; readonly name?: string; readonly last_used_at?: string }[];
+    };
+    const { id = "", name } = items.find((key) => key.last_used_at !== undefined) ?? {};
+    expect(await rename(id, " Cafe\u0301  at night ")).toBe(200);
+    const { page } = await browser.visit();
+    await signIn(page, `${console}#/keys/${id}`, scene.tokens.operator);
+    await page.getByRole("button", { name: "Revoke" }).click();
+    const dialog = page.getByRole("alertdialog");
+    await dialog.getByLabel("to confirm").fill("Café at");
+    expect(await dialog.getByRole("button", { name: "Revoke key" }).isEnabled()).toBe(false);
+    await dialog.getByLabel("to confirm").fill("Café at night");
+    expect(await dialog.getByRole("button", { name: "Revoke key" }).isEnabled()).toBe(true);
+    expect(await rename(id, name)).toBe(200);
+  });
+
   test("leads from a page of a list that is gone to the first one", async () => {
     const { page } = await browser.visit();
     for (const section of ["keys", "audit"]) {

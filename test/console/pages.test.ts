@@ -88,6 +88,13 @@ describe.skipIf(browserPath === undefined)("every page of the console", () => {
     await page.getByRole("button", { name: "Edit" }).click();
     await page.getByRole("dialog").waitFor();
     expect(await overhang(page)).toBe(0);
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Rotate" }).click();
+    await page.getByRole("button", { name: "Rotate key" }).click();
+    await page.getByText("This is the only time").waitFor();
+    const wider =
+      "(() => { const it = document.querySelector('dialog'); return it.scrollWidth - it.clientWidth; })()";
+    expect(await page.evaluate<number>(wider)).toBe(0);
   });
 
   test("is found by keyboard alone, from signing in to a new key", async () => {

@@ -91,6 +91,9 @@ export function EndDialog({ how, subject }: EndProps): JSX.Element {
   );
 }
 
+/** Nobody sees how many blanks there are, or of how many code points a letter is. */
+const asRead = (name: string): string => name.normalize().replaceAll(/\s+/g, " ").trim();
+
 interface QuestionProps extends EndProps {
   readonly isBusy: boolean;
   readonly failure: string | undefined;
@@ -105,7 +108,7 @@ function Question({ how, subject, isBusy, failure, onConfirm, onCancel }: Questi
   const { data: gates } = useLoaded("gates", listGates);
   const isInUse = subject.last_used_at !== undefined && nowMs - Date.parse(subject.last_used_at) < DAY_MS;
   const mustType = how === "revoke" && isInUse;
-  const isConfirmed = !mustType || typed.trim() === keyText(subject);
+  const isConfirmed = !mustType || asRead(typed) === asRead(keyText(subject));
   return (
     <form
       ref={form}
