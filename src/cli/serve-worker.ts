@@ -26,6 +26,8 @@ export async function serveAsWorker(configFile: string, io: CommandIo): Promise<
   let hear = (heard: Heard): void => void early.push(heard);
   process.on("message", (message: ToWorker) => hear(message));
   watchForOrphan(() => hear({ kind: "orphaned" }));
+  // systemd and terminals send it to the whole group, at any time; the primary says what it means.
+  process.on("SIGHUP", () => {});
   const gate = await start(configFile, io);
   if (typeof gate === "number") return gate;
   const { promise: stopped, resolve: stop } = Promise.withResolvers<number>();
@@ -34,8 +36,8 @@ export async function serveAsWorker(configFile: string, io: CommandIo): Promise<
     tell({ kind: "leaving" });
     setTimeout(end, SUCCESSOR_WAIT_MS).unref();
   });
-  // The terminal sends these to the whole group; the primary decides what they mean.
-  process.on("SIGINT", () => {}).on("SIGHUP", () => {});
+  // The terminal sends this to the whole group, too.
+  process.on("SIGINT", () => {});
   tell({ kind: "listening", url: gate.proxyUrl }, gate.listeningSocket);
   void gate.ready.then(() => tell({ kind: "ready" }));
   hear = (heard) => obey(heard, gate, end);
