@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { faultOf, Failure, messageOf } from "../../src/console/app/api/failure.ts";
 import {
   bytes,
+  columnNumber,
   counted,
   duration,
   percent,
@@ -41,6 +42,7 @@ test("numbers are short, and nothing is rounded down to none", () => {
     "99.9 %",
     "100 %",
   ]);
+  expect([columnNumber(9_999_999), columnNumber(241_520_000_000)]).toEqual(["9,999,999", "241.5B"]);
   expect(counted(1, "gate")).toBe("1 gate");
   expect(counted(1200, "gate")).toBe("1,200 gates");
   expect([bytes(999), bytes(1500), bytes(2_000_000_000)]).toEqual(["999 B", "1.5 KB", "2.0 GB"]);

@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import type { Key, UsageSums } from "../api/shapes.ts";
 import { Icon } from "../parts/icon.tsx";
 import { keyText, ownerText } from "../parts/owner.tsx";
-import { wholeNumber } from "../parts/wording.ts";
+import { columnNumber, wholeNumber } from "../parts/wording.ts";
 import { hrefOf } from "../state/route.ts";
 
 export interface TopKey {
@@ -74,8 +74,8 @@ export function TopKeys({ keys }: { readonly keys: readonly TopKey[] }): JSX.Ele
               </span>
             </th>
             {COLUMNS.map(({ name, of }) => (
-              <td key={name} class="number">
-                {wholeNumber(of(sums))}
+              <td key={name} class="number" title={wholeNumber(of(sums))}>
+                {columnNumber(of(sums))}
               </td>
             ))}
           </tr>

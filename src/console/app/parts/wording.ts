@@ -40,6 +40,8 @@ export const endOfDay = (date: string): string => new Date(`${date}T23:59:59`).t
 
 export const wholeNumber = (count: number): string => whole.format(count);
 export const shortNumber = (count: number): string => short.format(count);
+/** Whole as long as three of them fit beside a name on a phone. */
+export const columnNumber = (count: number): string => (count < 1e7 ? whole : short).format(count);
 
 /** "1 request", "3 requests". */
 export function counted(count: number, one: string, many = `${one}s`): string {
