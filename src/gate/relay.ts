@@ -206,6 +206,7 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
 
   completed(): void {
     this.admitted.upstream.room.becameWhole(this);
+    if (this.#isEventStream) this.admitted.upstream.room.becameStream(this);
   }
 
   broken(error: Error): void {
@@ -214,9 +215,8 @@ export class Relay implements Dispatcher.DispatchHandler, Watched, BodyWatcher, 
   }
 
   wanted(): void {
-    if (!this.#expectsContinue) return;
+    if (this.#expectsContinue) this.#res.writeContinue();
     this.#expectsContinue = false;
-    this.#res.writeContinue();
   }
 
   #onClientClose = (): void => {

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { expect, test } from "vitest";
 import { type KeyFixture, makeKey, writeKeys } from "../../support/fixtures.ts";
-import { type OpenAnswer, ask, open } from "../../support/http-client.ts";
+import { type Answer, type OpenAnswer, ask, open } from "../../support/http-client.ts";
 import { connectRaw } from "../../support/raw-client.ts";
 import { answerOf, startRawUpstream } from "../../support/raw-upstream.ts";
 import { type SseUpstream, startSseUpstream } from "../../support/sse-upstream.ts";
@@ -152,5 +152,37 @@ test.for(["auto", "undici"])(
     streams[0]?.stream.destroy();
     await waitFor("the place of one", () => asked().then(({ status }) => status === 200));
     for (const { stream } of streams) stream.destroy();
+  },
+);
+
+test.for(["auto", "undici"])(
+  "a stream that began before its request was whole gives its place back when it is (client: %s)",
+  async (client) => {
+    const key = makeKey();
+    await using upstream = await startRawUpstream({
+      onHead: ({ method }, connection) => {
+        if (method === "POST") connection.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n");
+      },
+      onMessage: ({ method }, connection) =>
+        connection.send(method === "POST" ? "data: read\n\n" : answerOf(200, "tea")),
+    });
+    await using gate = await startTestGate({
+      upstreamUrl: upstream.url,
+      keys: [key],
+      config: { upstreams: { default: { url: upstream.url, connections: 2, queue: 4, client } } },
+    });
+    await using senders = new AsyncDisposableStack();
+    for (let n = 0; n < 3; n++) {
+      const sender = senders.use(await connectRaw(gate.url));
+      sender.send(
+        `POST /v1/memories HTTP/1.1\r\nHost: x\r\nX-Api-Key: ${key.secret}\r\nContent-Length: 2\r\n\r\na`,
+      );
+      await waitFor("the head of the stream", () => sender.received.includes("text/event-stream"));
+      sender.send("b");
+      await waitFor("its event", () => sender.received.includes("data: read"));
+    }
+    const asked = (): Promise<Answer> => ask(`${gate.url}/v1/memories/m_1`, { key: key.secret });
+    const answers = await within("the answers", Promise.all([asked(), asked()]), 5000);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
   },
 );
