@@ -58,7 +58,7 @@ describe.skipIf(browserPath === undefined)("every page of the console", () => {
     expect(complaints).toEqual([]);
   });
 
-  test.for([320, 768, 1024, 1240])("fits %i pixels whatever people call things", async (width) => {
+  test.for([320, 768, 1024, 1110, 1240])("fits %i pixels whatever people call things", async (width) => {
     const name = "N".repeat(200);
     const made = await fetch(`${scene.url}/v1/api-keys`, {
       method: "POST",
@@ -74,7 +74,7 @@ describe.skipIf(browserPath === undefined)("every page of the console", () => {
     const { id } = (await made.json()) as { id: string };
     const { page } = await browser.visit({ width });
     await signIn(page, console, scene.tokens.operator);
-    for (const place of ["keys?organization=org_long", `keys/${id}`, "audit?organization=org_long"]) {
+    for (const place of ["keys", "keys?organization=org_long", `keys/${id}`, "audit?organization=org_long"]) {
       await page.goto(`${console}#/${place}`);
       await page.getByRole("table").first().waitFor();
       expect.soft(await overhang(page), place).toBe(0);
