@@ -24,14 +24,19 @@ export function argumentFault(error: Error): string | undefined {
   return error.message.split(". To specify a positional argument")[0];
 }
 
+/** Is it that somebody else listens there already? Then Node says at which port, as far as there is one. */
+export function isAddressTaken(error: unknown): error is Error & { readonly port?: unknown } {
+  return error instanceof Error && "code" in error && error.code === "EADDRINUSE";
+}
+
 /** What to do about an address that is taken; empty when that is not what is wrong. */
 export function takenPortHint(
   error: unknown,
   { listen, ops }: { readonly listen: { readonly port: number }; readonly ops: { readonly port: number } },
   configFile: string,
 ): string {
-  if (!(error instanceof Error) || !("code" in error) || error.code !== "EADDRINUSE") return "";
-  const port = "port" in error ? error.port : undefined;
+  if (!isAddressTaken(error)) return "";
+  const { port } = error;
   const option = port === listen.port ? "listen.port" : port === ops.port ? "ops.port" : undefined;
   return option === undefined ? "" : `; give ${option} in ${configFile} another number`;
 }

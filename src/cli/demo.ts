@@ -12,7 +12,7 @@ import { request } from "undici";
 import { systemClock } from "../base/clock.ts";
 import { loadRegistryConfig } from "../config/registry-load.ts";
 import { type Fault, formatFault } from "../document/fault.ts";
-import { type CommandIo, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./command.ts";
+import { type CommandIo, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, isAddressTaken } from "./command.ts";
 import { startBackend } from "./demo/backend.ts";
 import { type DemoPorts, ForeignConfig, writeGateConfig, writeRegistryFiles } from "./demo/files.ts";
 import { type DemoFacts, factsAsJson, guide } from "./demo/guide.ts";
@@ -131,8 +131,8 @@ function faultyConfig(faults: readonly Fault[]): Error {
 
 function explainFault(error: unknown, ports: DemoPorts, io: CommandIo): string | undefined {
   if (error instanceof ForeignConfig) return `${error.message}; give --folder an empty folder`;
-  if (!(error instanceof Error) || !("code" in error) || error.code !== "EADDRINUSE") return undefined;
-  const taken = "port" in error ? Number(error.port) : ports.port;
+  if (!isAddressTaken(error)) return undefined;
+  const taken = Number(error.port ?? ports.port);
   const options = {
     [ports.opsPort]: "--ops-port",
     [ports.registryPort]: "--registry-port",

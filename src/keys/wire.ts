@@ -8,7 +8,7 @@
  */
 import { z } from "zod";
 import { parseDigest } from "./digest.ts";
-import { keyRecordSchema } from "./record.ts";
+import { ID, keyRecordSchema } from "./record.ts";
 
 /** Which history of a registry, and how far in it: `<epoch>:<rev>`. A new epoch starts all over. */
 export interface Cursor {
@@ -29,7 +29,8 @@ export function parseCursor(text: string): Cursor | undefined {
   return match?.[1] === undefined ? undefined : { epoch: match[1], rev: Number(match[2]) };
 }
 
-const epoch = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "must be 1 to 64 characters of A-Z a-z 0-9 _ -");
+/** Made at random by whoever it is of: the epoch of a registry, the start of a gate. */
+const mark = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "must be 1 to 64 characters of A-Z a-z 0-9 _ -");
 const rev = z.int().min(0);
 const digest = z.string().refine((text) => parseDigest(text) !== undefined, "is not a digest");
 const instant = z.iso.datetime({ offset: true });
@@ -38,7 +39,7 @@ const count = z.int().min(0);
 /** First line of `GET keys`. With `since` it opens a delta, whose `count` is of its lines. */
 export const snapshotHeadSchema = z.object({
   kind: z.enum(["snapshot", "delta"]),
-  epoch,
+  epoch: mark,
   rev,
   count,
 });
@@ -93,9 +94,7 @@ export const lookupAnswerSchema = z.object({
 export type LookupAnswer = z.output<typeof lookupAnswerSchema>;
 
 const USAGE_ITEMS_MAX = 10_000;
-const gateName = z
-  .string()
-  .regex(/^[A-Za-z0-9._:-]{1,128}$/, "must be 1 to 128 characters of A-Z a-z 0-9 . _ : -");
+const gateName = z.string().regex(ID, "must be 1 to 128 characters of A-Z a-z 0-9 . _ : -");
 
 export const usageItemSchema = z.strictObject({
   key_id: z.string().min(1).max(128),
@@ -115,7 +114,7 @@ export type UsageItem = z.output<typeof usageItemSchema>;
 export const usageBatchSchema = z.strictObject({
   gate: gateName,
   /** Random for each start of the gate. */
-  boot: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "must be 1 to 64 characters of A-Z a-z 0-9 _ -"),
+  boot: mark,
   seq: z.int().min(1),
   from: instant,
   to: instant,
@@ -127,7 +126,7 @@ export type UsageBatch = z.output<typeof usageBatchSchema>;
 export const gateStatusSchema = z.strictObject({
   gate: gateName,
   version: z.string().max(64),
-  epoch: epoch.optional(),
+  epoch: mark.optional(),
   rev: rev.optional(),
   keys: count,
   staleness_ms: z.number().min(0),
